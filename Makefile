@@ -1,0 +1,35 @@
+# Two commands for a fresh machine: `make demo` and `make test`. Both install what is missing (see scripts/install-missing) and share
+# one build with `make verify`: the dev profile, in which RocksDB's C++ is compiled once.
+
+CARGO ?= cargo
+DEMO  ?= --orders 20 --exit
+
+.PHONY: help demo test verify fix build bench missing
+
+help: ## List the commands
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: build ## Run a kitchen of three replicas on this machine; DEMO="--orders 5 --kill-leader-every 5 --exit"
+	$(CARGO) run --quiet -- demo $(DEMO)
+
+test: missing ## Run all tests
+	@scripts/say-what-is-built
+	BRIGADE_NEEDS_MOSQUITTO=1 BRIGADE_NEEDS_PYTHON=1 $(CARGO) test
+
+verify: missing ## Check format and lints; writes nothing
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets -- --deny warnings
+
+fix: ## Mend format and lints where that can be done by itself
+	$(CARGO) clippy --all-targets --fix --allow-dirty --allow-staged
+	$(CARGO) fmt
+
+build: missing ## Build the program
+	@scripts/say-what-is-built
+	$(CARGO) build
+
+bench: missing ## Measure: commands applied per second, commit latency
+	$(CARGO) bench
+
+missing:
+	@scripts/install-missing
