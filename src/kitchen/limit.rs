@@ -1,0 +1,115 @@
+//! The physical limit: how fast any schedule could be, so that ours can be measured against it.
+//!
+//! The bound for a hybrid flow shop: for each stage k with m_k executors, the sum of the m_k smallest heads (work before the stage),
+//! all occupancy of the stage with its transfers, and the m_k smallest tails (work after it), over m_k; and the longest single
+//! job. (Santos, Hunsucker and Deal, "Global lower bounds for flow shops with multiple processors", EJOR 80, 1995.)
+
+use super::{Kitchen, Millis, Recipe};
+
+/// How many executors each stage has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Before-oven robots.
+    pub before: u32,
+    /// Oven slots.
+    pub slots: u32,
+    /// After-oven robots.
+    pub after: u32,
+}
+
+/// Which stage bounds the line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bottleneck {
+    /// Before-oven robots.
+    Prep,
+    /// Oven slots.
+    Bake,
+    /// After-oven robots.
+    Finish,
+    /// The longest single pizza.
+    LongestJob,
+}
+
+impl Bottleneck {
+    /// One word for people.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Prep => "prep",
+            Self::Bake => "ovens",
+            Self::Finish => "finish",
+            Self::LongestJob => "the longest pizza",
+        }
+    }
+}
+
+/// Head, occupancy and tail of a pizza at one stage.
+type Job = (Millis, Millis, Millis);
+
+/// No schedule makes these pizzas in less time, in milliseconds, and what bounds it. None for a line that lacks a stage.
+pub fn lower_bound(pizzas: &[Recipe], line: Line) -> Option<(Millis, Bottleneck)> {
+    if line.before == 0 || line.slots == 0 || line.after == 0 {
+        return None;
+    }
+    let occupy_before = |r: &Recipe| r.prep_ms + r.transfer_ms;
+    let occupy_slot = |r: &Recipe| r.bake_ms + 2 * r.transfer_ms;
+    let occupy_after = |r: &Recipe| r.transfer_ms + r.finish_ms;
+    let stages: [(u32, Vec<Job>, Bottleneck); 3] = [
+        (
+            line.before,
+            pizzas.iter().map(|r| (0, occupy_before(r), r.bake_ms + occupy_after(r))).collect(),
+            Bottleneck::Prep,
+        ),
+        (line.slots, pizzas.iter().map(|r| (r.prep_ms, occupy_slot(r), r.finish_ms)).collect(), Bottleneck::Bake),
+        (
+            line.after,
+            pizzas.iter().map(|r| (occupy_before(r) + r.bake_ms, occupy_after(r), 0)).collect(),
+            Bottleneck::Finish,
+        ),
+    ];
+    let longest = pizzas.iter().map(Recipe::work_ms).max().unwrap_or(0);
+    let bounds = stages.into_iter().map(|(machines, jobs, name)| (stage_bound(machines, &jobs), name));
+    bounds.chain([(longest, Bottleneck::LongestJob)]).max_by_key(|(bound, _)| *bound)
+}
+
+/// The bound of one stage from (head, occupancy, tail) of its jobs.
+fn stage_bound(machines: u32, jobs: &[Job]) -> Millis {
+    let machines = (machines as usize).min(jobs.len().max(1));
+    let smallest = |pick: fn(&Job) -> Millis| {
+        let mut all: Vec<Millis> = jobs.iter().map(pick).collect();
+        all.sort_unstable();
+        all.into_iter().take(machines).sum::<Millis>()
+    };
+    let work: Millis = jobs.iter().map(|j| j.1).sum();
+    (smallest(|j| j.0) + work + smallest(|j| j.2)) / machines as Millis
+}
+
+impl Kitchen {
+    /// The line as it stands: what is up.
+    pub fn line(&self) -> Line {
+        let status = self.status();
+        Line { before: status.prep.up, slots: status.bake.up, after: status.finish.up }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kitchen::recipe::built_in_menu;
+
+    #[test]
+    fn one_pizza_can_not_be_faster_than_its_own_work() {
+        let pizza = built_in_menu().remove(0);
+        let line = Line { before: 2, slots: 4, after: 2 };
+        let (bound, by) = lower_bound(std::slice::from_ref(&pizza), line).unwrap();
+        assert_eq!((bound, by), (pizza.work_ms(), Bottleneck::LongestJob));
+    }
+
+    #[test]
+    fn many_pizzas_are_bounded_by_the_scarcest_stage() {
+        let pizzas = vec![built_in_menu().remove(0); 100];
+        let (bound, by) = lower_bound(&pizzas, Line { before: 4, slots: 2, after: 4 }).unwrap();
+        assert_eq!(by, Bottleneck::Bake);
+        assert!(bound >= 100 * (150_000 + 16_000) / 2);
+        assert_eq!(lower_bound(&pizzas, Line { before: 0, slots: 2, after: 4 }), None);
+    }
+}

@@ -1,0 +1,313 @@
+//! The kitchen: one replicated state machine. `Kitchen::apply` takes a committed entry and returns what it did.
+//!
+//! It is synchronous, total and deterministic: two replicas that have applied the same index are equal, bit for bit.
+//! Nothing here reads a clock, draws an id, writes a log line, uses a float or a hash map, or knows of nodes, brokers and
+//! disks. Who calls it: `raft::state_machine`, and tests and simulations directly.
+//!
+//! Reading order: `pizza` (the state machine of one pizza), `command` and `event` (what goes in and comes out), `schedule`
+//! (what is begun next), `outcome` and `steps` (what follows from a report), `lives` (devices that are lost, stuck or rebooted).
+
+pub mod attempt;
+pub mod clearing;
+pub mod command;
+pub mod deadline;
+pub mod device;
+pub mod directives;
+pub mod discipline;
+pub mod event;
+pub mod exits;
+pub mod feed;
+pub mod gates;
+pub mod ids;
+pub mod in_charge;
+pub mod incident;
+pub mod incidents;
+pub mod invariants;
+pub mod limit;
+pub mod lives;
+pub mod merge;
+pub mod opening;
+pub mod order;
+pub mod orders;
+pub mod outbox;
+pub mod outcome;
+pub mod pizza;
+pub mod recipe;
+pub mod refusal;
+pub mod report;
+pub mod reports;
+pub mod rows;
+pub mod schedule;
+pub mod spoil;
+pub mod status;
+pub mod steps;
+pub mod table;
+pub mod view;
+pub mod vocabulary;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+pub use attempt::{Attempt, AttemptState, Outcome};
+pub use command::{Command, Directive, Entry, Life, NewOrder, Reply, Source};
+pub use device::{ActionFact, Device, Facts, Standing};
+pub use event::Event;
+pub use ids::{DeviceId, Epoch, InstructionId, Lane, Millis, NodeId, OrderId, PizzaId, RecipeId};
+pub use in_charge::InCharge;
+pub use incident::{Decision, Incident, Question};
+pub use order::{ArchivedOrder, Order, OrderStatus};
+pub use outbox::{After, Instruction, Op, Params, Task};
+pub use pizza::{Custody, Pizza, PizzaState, Place, Spoiled};
+pub use recipe::{Gate, Recipe, Settings};
+pub use refusal::Refusal;
+pub use report::{AttemptId, CommandResult, Condition, Content, Job, Mode, Report, TaskId, TaskReport, TaskState};
+pub use rows::{Archive, BadRow, Row};
+pub use status::KitchenStatus;
+pub use vocabulary::{Action, DeviceKind, Verdict};
+
+use feed::{News, Outcome as FeedOutcome};
+use rows::RowKey;
+use schedule::QueueKey;
+use table::Table;
+
+/// What one entry did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// For the proposer.
+    pub reply: Reply,
+    /// For observers.
+    pub events: Vec<Event>,
+    /// Rows of the state that changed.
+    pub rows: Vec<Row>,
+    /// Rows of the archive that changed.
+    pub archive: Vec<Row>,
+}
+
+/// What is neither order, pizza nor device. Written with every entry, so it is small.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Meta {
+    /// The replicated time of the last entry.
+    pub now: Millis,
+    /// Wall time of the last entry, for people.
+    pub wall: u64,
+    /// Log index of the last entry.
+    pub index: u64,
+    /// Who is in charge.
+    pub in_charge: Option<InCharge>,
+    /// The kitchen takes no new orders.
+    pub draining: bool,
+    /// Zones that stand still; the empty name is the whole kitchen.
+    pub held_zones: BTreeSet<String>,
+    /// The kitchen's status after the last entry.
+    pub status: KitchenStatus,
+    /// Since when nothing can be cooked.
+    #[serde(default)]
+    pub out_of_order_since: Option<Millis>,
+    /// How many pizzas are open.
+    pub open_pizzas: u32,
+    /// When something that was put off may be begun.
+    pub replan_at: Option<Millis>,
+    /// Numbers the attempts to throw something away, whose pizzas are gone from the state.
+    pub discards: u32,
+    /// The last incident's number.
+    pub incidents: u64,
+    /// The last outcome's number in the feed.
+    pub feed_last: u64,
+    /// Orders that ended, by end: ready, cancelled, failed, returned.
+    pub ended: [u64; 4],
+    /// Pizzas packed.
+    pub packed: u64,
+    /// Pizzas discarded.
+    pub discarded: u64,
+}
+
+/// What a single entry gathers; not part of the state.
+#[derive(Clone, Debug, Default)]
+struct Scratch {
+    events: Vec<Event>,
+    archive: Vec<Row>,
+    instructions: u32,
+}
+
+/// A device that failed too often, on record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Escalation {
+    /// Which device.
+    pub device: DeviceId,
+    /// So many failures …
+    pub failures: u32,
+    /// … within so many milliseconds.
+    pub within_ms: Millis,
+    /// When, in kitchen time.
+    pub at: Millis,
+    /// When, for people.
+    pub wall: u64,
+}
+
+/// The state machine.
+#[derive(Clone, Debug, Default)]
+pub struct Kitchen {
+    meta: Meta,
+    settings: Table<u8, Settings>,
+    recipes: Table<RecipeId, Recipe>,
+    orders: Table<OrderId, Order>,
+    pizzas: Table<PizzaId, Pizza>,
+    attempts: Table<AttemptId, Attempt>,
+    devices: Table<DeviceId, Device>,
+    outbox: Table<InstructionId, Instruction>,
+    incidents: Table<u64, Incident>,
+    escalations: Table<u64, Escalation>,
+    feed: Table<u64, FeedOutcome>,
+    /// Pizzas to begin, by urgency. Derived from `pizzas`.
+    queue: BTreeSet<QueueKey>,
+    /// Pizzas begun and not packed, with their states. Derived from `pizzas`.
+    active: BTreeMap<PizzaId, PizzaState>,
+    scratch: Scratch,
+}
+
+/// Two kitchens are equal when their rows and what is derived from them are; scratch space does not count.
+impl PartialEq for Kitchen {
+    fn eq(&self, other: &Self) -> bool {
+        self.meta == other.meta
+            && self.settings == other.settings
+            && self.recipes == other.recipes
+            && self.orders == other.orders
+            && self.pizzas == other.pizzas
+            && self.attempts == other.attempts
+            && self.devices == other.devices
+            && self.outbox == other.outbox
+            && self.incidents == other.incidents
+            && self.escalations == other.escalations
+            && self.feed == other.feed
+            && self.queue == other.queue
+            && self.active == other.active
+    }
+}
+
+impl Eq for Kitchen {}
+
+impl Kitchen {
+    /// Applies one committed entry. Total: a business "no" is a reply, and what is impossible changes nothing.
+    pub fn apply(&mut self, index: u64, entry: &Entry, archive: &dyn Archive) -> Applied {
+        self.meta.now = self.meta.now.max(entry.at);
+        self.meta.wall = entry.wall;
+        self.meta.index = index;
+        self.scratch = Scratch::default();
+        let reply = match self.check_epoch(entry) {
+            Ok(()) => self.execute(&entry.command, archive).unwrap_or_else(Reply::Refused),
+            Err(refusal) => Reply::Refused(refusal),
+        };
+        self.settle();
+        let rows = self.drain_rows();
+        let scratch = std::mem::take(&mut self.scratch);
+        Applied { reply, events: scratch.events, rows, archive: scratch.archive }
+    }
+
+    fn execute(&mut self, command: &Command, archive: &dyn Archive) -> Result<Reply, Refusal> {
+        match command {
+            Command::PlaceOrder(new) => self.place_order(new, archive),
+            Command::CancelOrder { order, reason } => self.cancel_order(order, reason, archive),
+            Command::CollectOrder { order } => self.collect_order(order, archive),
+            Command::PutRecipe { recipe } => self.put_recipe(recipe),
+            Command::Configure { settings } => self.configure(settings),
+            Command::Drain { draining } => self.drain(*draining),
+            Command::HoldZone { zone, held, actor: _ } => self.hold_zone(zone, *held),
+            Command::DirectDevice { device, directive, actor } => self.direct_device(device, *directive, actor),
+            Command::DecideIncident { incident, decision, actor, reason } => {
+                self.decide_incident(*incident, decision, actor, reason)
+            }
+            Command::TakeCharge { node, incarnation, gap_measured } => {
+                self.take_charge(*node, *incarnation, *gap_measured)
+            }
+            Command::RecordFacts { device, boot, facts } => self.record_facts(device, *boot, facts),
+            Command::RecordReport { device, report } => self.record_report(device, report),
+            Command::JudgeDevice { device, life, named } => self.judge_device(device, *life, named),
+            Command::DeadlinesDue => self.meet_deadlines(),
+            Command::AcknowledgeFeed { upto } => self.acknowledge_upto(*upto),
+        }
+    }
+
+    fn put_recipe(&mut self, recipe: &Recipe) -> Result<Reply, Refusal> {
+        recipe.check()?;
+        let before = self.recipes.get(&recipe.id);
+        let version = before.map_or(1, |r| r.version + 1);
+        if before.is_some_and(|r| Recipe { version: 0, ..r.clone() } == Recipe { version: 0, ..recipe.clone() }) {
+            return Ok(Reply::Unchanged);
+        }
+        self.recipes.insert(recipe.id.clone(), Recipe { version, ..recipe.clone() });
+        self.event(Event::RecipeChanged { recipe: recipe.id.to_string(), version });
+        Ok(Reply::Done)
+    }
+
+    fn configure(&mut self, settings: &Settings) -> Result<Reply, Refusal> {
+        settings.check()?;
+        if self.settings() == settings {
+            return Ok(Reply::Unchanged);
+        }
+        self.settings.insert(0, settings.clone());
+        Ok(Reply::Done)
+    }
+
+    fn drain(&mut self, draining: bool) -> Result<Reply, Refusal> {
+        self.meta.draining = draining;
+        Ok(Reply::Done)
+    }
+
+    fn hold_zone(&mut self, zone: &str, held: bool) -> Result<Reply, Refusal> {
+        if zone.len() > 48 {
+            return Err(Refusal::Invalid { what: "a zone's name has at most 48 bytes".to_owned() });
+        }
+        let changed =
+            if held { self.meta.held_zones.insert(zone.to_owned()) } else { self.meta.held_zones.remove(zone) };
+        Ok(if changed { Reply::Done } else { Reply::Unchanged })
+    }
+
+    fn acknowledge_upto(&mut self, upto: u64) -> Result<Reply, Refusal> {
+        let known: Vec<u64> = self.feed.range(..=upto).map(|(number, _)| *number).collect();
+        for number in &known {
+            self.feed.remove(number);
+        }
+        Ok(if known.is_empty() { Reply::Unchanged } else { Reply::Done })
+    }
+
+    /// The replicated time of the last entry.
+    pub fn now(&self) -> Millis {
+        self.meta.now
+    }
+
+    /// The site's settings.
+    pub fn settings(&self) -> &Settings {
+        static DEFAULT: std::sync::OnceLock<Settings> = std::sync::OnceLock::new();
+        self.settings.get(&0).unwrap_or_else(|| DEFAULT.get_or_init(Settings::default))
+    }
+
+    fn event(&mut self, event: Event) {
+        self.scratch.events.push(event);
+    }
+
+    /// The next instruction's id: this entry's index and a running number.
+    fn next_instruction(&mut self) -> InstructionId {
+        let id = InstructionId { index: self.meta.index, n: self.scratch.instructions };
+        self.scratch.instructions += 1;
+        id
+    }
+
+    /// Keeps something for the backend, where there is one.
+    fn tell_backend(&mut self, news: News) {
+        if !self.settings().feed {
+            return;
+        }
+        self.meta.feed_last += 1;
+        let outcome = FeedOutcome { number: self.meta.feed_last, at: self.meta.now, wall: self.meta.wall, news };
+        self.feed.insert(self.meta.feed_last, outcome);
+    }
+
+    fn zone_held(&self, zone: &str) -> bool {
+        self.meta.held_zones.contains("") || self.meta.held_zones.contains(zone)
+    }
+
+    fn touched_meta(&mut self) -> (RowKey, Vec<u8>) {
+        (RowKey::Meta, rows::encode(&self.meta))
+    }
+}

@@ -1,0 +1,190 @@
+//! The kitchen as keyed rows, and back: what RocksDB keeps and what a snapshot holds.
+//!
+//! A row is a version byte and MessagePack with names, so that a later release can read it and a wrong type can't.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::pizza::PizzaState;
+use super::schedule::queue_key;
+use super::{Kitchen, Pizza};
+
+/// Version of the rows' encoding.
+const VERSION: u8 = 1;
+
+/// One row of the state: None deletes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Sorts like the thing it names.
+    pub key: Vec<u8>,
+    /// A version byte and MessagePack with names.
+    pub value: Option<Vec<u8>>,
+}
+
+/// The archive of finished orders, as the kitchen asks for it. The same on all replicas at the same index.
+pub trait Archive {
+    /// The archived row of this key, as an earlier `Applied::archive` wrote it.
+    fn get(&self, key: &[u8]) -> Option<Vec<u8>>;
+}
+
+/// Why rows can't be loaded.
+#[derive(Debug, thiserror::Error)]
+#[error("row {key} can't be read: {why}")]
+pub struct BadRow {
+    /// The key, with bytes that are no text escaped.
+    pub key: String,
+    /// What is wrong.
+    pub why: String,
+}
+
+/// Which table a row belongs to: its first byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RowKey {
+    Meta,
+    Settings,
+    Recipe,
+    Order,
+    Pizza,
+    Attempt,
+    Device,
+    Outbox,
+    Incident,
+    Escalation,
+    Feed,
+}
+
+impl RowKey {
+    const ALL: [Self; 11] = [
+        Self::Meta,
+        Self::Settings,
+        Self::Recipe,
+        Self::Order,
+        Self::Pizza,
+        Self::Attempt,
+        Self::Device,
+        Self::Outbox,
+        Self::Incident,
+        Self::Escalation,
+        Self::Feed,
+    ];
+
+    fn byte(self) -> u8 {
+        match self {
+            Self::Meta => b'm',
+            Self::Settings => b's',
+            Self::Recipe => b'r',
+            Self::Order => b'o',
+            Self::Pizza => b'p',
+            Self::Attempt => b'a',
+            Self::Device => b'd',
+            Self::Outbox => b'x',
+            Self::Incident => b'i',
+            Self::Escalation => b'e',
+            Self::Feed => b'f',
+        }
+    }
+}
+
+/// A value as a row holds it.
+pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
+    let mut bytes = vec![VERSION];
+    rmp_serde::encode::write_named(&mut bytes, value).expect("the kitchen's types encode into memory");
+    bytes
+}
+
+/// A value from a row.
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    match bytes.split_first() {
+        Some((&VERSION, body)) => rmp_serde::from_slice(body).map_err(|e| e.to_string()),
+        Some((version, _)) => Err(format!("it has version {version}, this release reads {VERSION}")),
+        None => Err("it is empty".to_owned()),
+    }
+}
+
+fn key<K: Serialize>(table: RowKey, key: &K) -> Vec<u8> {
+    let mut bytes = vec![table.byte()];
+    rmp_serde::encode::write_named(&mut bytes, key).expect("the kitchen's keys encode into memory");
+    bytes
+}
+
+/// Calls a macro for every table with its row key.
+macro_rules! each_table {
+    ($do:ident) => {
+        $do!(Settings, settings);
+        $do!(Recipe, recipes);
+        $do!(Order, orders);
+        $do!(Pizza, pizzas);
+        $do!(Attempt, attempts);
+        $do!(Device, devices);
+        $do!(Outbox, outbox);
+        $do!(Incident, incidents);
+        $do!(Escalation, escalations);
+        $do!(Feed, feed);
+    };
+}
+
+impl Kitchen {
+    /// The rows that the last entry touched.
+    pub(super) fn drain_rows(&mut self) -> Vec<Row> {
+        let (meta_key, meta) = self.touched_meta();
+        let mut rows = vec![Row { key: key(meta_key, &0u8), value: Some(meta) }];
+        macro_rules! drain {
+            ($table:ident, $field:ident) => {
+                for (k, row) in self.$field.drain_touched() {
+                    rows.push(Row { key: key(RowKey::$table, &k), value: row.map(encode) });
+                }
+            };
+        }
+        each_table!(drain);
+        rows
+    }
+
+    /// Every row: what a snapshot holds.
+    pub fn rows(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let mut rows = vec![(key(RowKey::Meta, &0u8), encode(&self.meta))];
+        macro_rules! list {
+            ($table:ident, $field:ident) => {
+                rows.extend(self.$field.iter().map(|(k, row)| (key(RowKey::$table, k), encode(row))));
+            };
+        }
+        each_table!(list);
+        rows.sort();
+        rows
+    }
+
+    /// The kitchen that these rows describe.
+    pub fn from_rows(rows: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>) -> Result<Self, BadRow> {
+        let mut kitchen = Self::default();
+        for (key, value) in rows {
+            kitchen.load_row(&key, &value).map_err(|why| BadRow { key: key.escape_ascii().to_string(), why })?;
+        }
+        kitchen.derive();
+        Ok(kitchen)
+    }
+
+    fn load_row(&mut self, row_key: &[u8], value: &[u8]) -> Result<(), String> {
+        let (first, rest) = row_key.split_first().ok_or("its key is empty")?;
+        let table = RowKey::ALL.into_iter().find(|t| t.byte() == *first).ok_or("no table has this key")?;
+        macro_rules! load {
+            ($table:ident, $field:ident) => {
+                if table == RowKey::$table {
+                    let k = rmp_serde::from_slice(rest).map_err(|e| e.to_string())?;
+                    self.$field.load(k, decode(value)?);
+                }
+            };
+        }
+        if table == RowKey::Meta {
+            self.meta = decode(value)?;
+        }
+        each_table!(load);
+        Ok(())
+    }
+
+    /// Makes the derived indexes anew.
+    fn derive(&mut self) {
+        let waits = |p: &&Pizza| p.state == PizzaState::Queued && p.parked.is_none();
+        let under_way = |p: &&Pizza| !matches!(p.state, PizzaState::Queued | PizzaState::Packed);
+        self.queue = self.pizzas.values().filter(waits).map(queue_key).collect();
+        self.active = self.pizzas.values().filter(under_way).map(|p| (p.id, p.state)).collect();
+    }
+}
