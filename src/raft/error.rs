@@ -1,0 +1,140 @@
+//! Why a replica refuses to start, to write or to read. Each says what to do.
+
+use std::path::PathBuf;
+
+use crate::kitchen::NodeId;
+
+use super::identity;
+use super::status::LeaderInfo;
+
+/// Why a replica did not start. It answered no peer before it said so.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The options contradict each other.
+    #[error("options of the replica: {0}")]
+    Options(String),
+    /// The data directory does not belong to this replica, or lost what it had promised.
+    #[error(transparent)]
+    Identity(#[from] identity::Error),
+    /// The database can't be opened or read: damaged, full, or in use by another process.
+    #[error(
+        "database {path}: {source}. Nothing was changed. If it is damaged, take this replica out of the cluster, empty \
+         its data directory and let it join under a new node id"
+    )]
+    Database {
+        /// Where it is.
+        path: PathBuf,
+        /// What RocksDB or the decoder says.
+        source: std::io::Error,
+    },
+    /// A file or directory beside the database.
+    #[error("{path}: {source}")]
+    File {
+        /// Which one.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The rows of the state can't be read by this program.
+    #[error("the state can't be loaded: {0}")]
+    State(#[from] crate::kitchen::BadRow),
+    /// openraft did not start.
+    #[error("raft did not start: {0}")]
+    Raft(String),
+}
+
+/// Why a proposal got no reply. Unless it says otherwise, the command may or may not be applied later.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProposeError {
+    /// Another node leads, or none does. The command was not appended here.
+    #[error("this replica does not lead{}", .leader.as_ref().map_or(String::new(), |l| format!("; node {} does, at {}", l.node, l.api)))]
+    NotLeader {
+        /// Who leads, as far as this replica knows.
+        leader: Option<LeaderInfo>,
+    },
+    /// This node calls itself leader but no majority has answered it lately. The command was not appended.
+    #[error("no majority of the replicas answers")]
+    NoQuorum,
+    /// The time limit ended, or the entry was replaced by another leader's: it may be applied, or not.
+    #[error("the outcome is unknown: it may have been applied")]
+    Unknown,
+    /// The command is too large for the log. It was not appended.
+    #[error("the command has {bytes} bytes; the log takes {bytes_max}")]
+    TooLarge {
+        /// Its size as a log record.
+        bytes: usize,
+        /// The limit.
+        bytes_max: usize,
+    },
+    /// The replica is shutting down, or stopped by an error.
+    #[error("this replica has stopped")]
+    Stopped,
+}
+
+/// Why a linearizable read is not possible here and now.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// Ask the leader.
+    #[error("this replica does not lead")]
+    NotLeader {
+        /// Who leads, as far as this replica knows.
+        leader: Option<LeaderInfo>,
+    },
+    /// No majority confirmed in time that this node still leads.
+    #[error("no majority of the replicas answers")]
+    NoQuorum,
+    /// The replica is shutting down, or stopped by an error.
+    #[error("this replica has stopped")]
+    Stopped,
+}
+
+/// Why leadership stayed, or why it is unclear who leads.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TransferError {
+    /// Only the leader can hand over.
+    #[error("this replica does not lead")]
+    NotLeader,
+    /// The target is no other voter.
+    #[error("node {0} is no other voter of this cluster")]
+    NoSuchVoter(NodeId),
+    /// Nobody took over in time. This node takes no more writes in this term; a peer is elected when its lease ends.
+    #[error("no other replica took over in time")]
+    TimedOut,
+    /// The replica is shutting down, or stopped by an error.
+    #[error("this replica has stopped")]
+    Stopped,
+}
+
+/// Why a replica did not join or leave.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MemberError {
+    /// Only the leader changes members.
+    #[error("this replica does not lead")]
+    NotLeader,
+    /// Nobody would be left to vote.
+    #[error("it is the last voter of this cluster")]
+    LastVoter,
+    /// Another change is under way, or the change makes no sense.
+    #[error("the change is refused: {0}")]
+    Refused(String),
+    /// It did not catch up, or no majority agreed, in time. The change may still happen; repeating it is safe.
+    #[error("the change was not confirmed in time")]
+    TimedOut,
+    /// The replica is shutting down, or stopped by an error.
+    #[error("this replica has stopped")]
+    Stopped,
+}
+
+/// Why the events after an index can't be listed.
+#[derive(Debug, thiserror::Error)]
+pub enum EventsError {
+    /// They are no longer, or never were, in this replica's ring (it is bounded, and snapshots bring none).
+    #[error("events up to index {floor} are gone from this replica's ring; read the state and go on from there")]
+    Gone {
+        /// The ring is complete after this index.
+        floor: u64,
+    },
+    /// The database can't be read.
+    #[error("events: {0}")]
+    Database(#[from] std::io::Error),
+}

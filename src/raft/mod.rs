@@ -1,0 +1,52 @@
+//! The replicated log of a kitchen: openraft over one RocksDB, between replicas by HTTP.
+//!
+//! `RaftNode` is what other layers see: start it, propose commands, read the kitchen, watch. This is the only place that names
+//! openraft and rocksdb. It knows the kitchen's interface and never what a command means (but TakeCharge, whose fields it fills).
+//!
+//! Writing: `propose` → openraft → `log_store` (written) → `writer` (synced) → majority → `state_machine` (applied, one batch)
+//! → answer. Starting: `open` → `identity` → `store` → `install` (what a crash cut short) → openraft → `server`.
+
+mod archive;
+mod clock;
+mod codec;
+mod disks;
+mod error;
+mod events;
+mod fatal;
+mod identity;
+mod install;
+mod lead;
+mod log_store;
+mod members;
+mod network;
+mod node;
+mod open;
+mod options;
+mod propose;
+mod replica;
+pub mod server;
+mod shelf;
+mod snapshot;
+mod snapshot_file;
+mod state_machine;
+mod status;
+mod store;
+mod types;
+mod wire;
+mod writer;
+
+#[cfg(test)]
+mod suite;
+
+pub use archive::ArchiveRow;
+pub use clock::Anchor;
+pub use error::{Error, EventsError, MemberError, ProposeError, ReadError, TransferError};
+pub use events::RING_INDICES;
+pub use fatal::EXIT_CODE;
+pub use identity::{Error as IdentityError, Identity, VoteSeen};
+pub use node::RaftNode;
+pub use options::Options;
+pub use propose::Proposed;
+pub use status::{LeaderInfo, Role, Status};
+pub use types::{Observed, Peer};
+pub use wire::Refused;

@@ -1,0 +1,244 @@
+//! The client side between replicas: one request at a time and peer, over kept-alive HTTP/1.1 connections.
+//!
+//! Every request has a deadline below the election timeout, except a snapshot. Heartbeats and snapshots have connections of their
+//! own, so that neither waits behind entries. Nothing here retries: openraft does.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use openraft::OptionalSend;
+use openraft::alias::SnapshotOf;
+use openraft::errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Timeout as RpcTimeout, Unreachable};
+use openraft::network::{RPCOption, RPCTypes, RaftNetworkFactory, RaftNetworkV2};
+use openraft::raft::{
+    AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, TransferLeaderRequest, TransferLeaderResponse,
+    VoteRequest, VoteResponse,
+};
+use reqwest::{Client, RequestBuilder};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio_util::io::ReaderStream;
+
+use crate::kitchen::NodeId;
+
+use super::codec;
+use super::disks::Disks;
+use super::options::Options;
+use super::snapshot::SnapshotFile;
+use super::types::{Peer, Types, Vote};
+use super::wire::{self, Refused};
+
+/// Makes the clients that openraft asks for.
+pub(crate) struct Network {
+    cluster: String,
+    node: NodeId,
+    append_deadline: Duration,
+    entries: Client,
+    heartbeats: Client,
+    snapshots: Client,
+    disks: Arc<Disks>,
+}
+
+impl Network {
+    /// Clients of this node. Nothing is connected yet.
+    pub fn new(options: &Options, disks: Arc<Disks>) -> reqwest::Result<Self> {
+        Ok(Self {
+            cluster: options.cluster.clone(),
+            node: options.node_id,
+            append_deadline: options.append_deadline(),
+            entries: client()?,
+            heartbeats: client()?,
+            snapshots: client()?,
+            disks,
+        })
+    }
+
+    fn to(&self, target: NodeId, peer: &Peer, client: &Client) -> PeerClient {
+        PeerClient {
+            client: client.clone(),
+            cluster: self.cluster.clone(),
+            node: self.node,
+            target,
+            url: format!("http://{}", peer.peer),
+            append_deadline: self.append_deadline,
+            disks: self.disks.clone(),
+        }
+    }
+
+    /// Asks the leader up to which index a read must wait here.
+    pub async fn read_index(&self, target: NodeId, peer: &Peer, limit: Duration) -> Result<u64, Unanswered> {
+        self.to(target, peer, &self.heartbeats).call(wire::READ_INDEX, &(), limit).await
+    }
+}
+
+fn client() -> reqwest::Result<Client> {
+    let client = Client::builder().http1_only().tcp_nodelay(true).no_proxy();
+    client.connect_timeout(Duration::from_millis(500)).pool_idle_timeout(Duration::from_secs(60)).build()
+}
+
+impl RaftNetworkFactory<Types> for Network {
+    type Network = PeerClient;
+
+    async fn new_client(&mut self, target: NodeId, node: &Peer) -> PeerClient {
+        self.to(target, node, &self.entries)
+    }
+
+    async fn new_heartbeat_client(&mut self, target: NodeId, node: &Peer) -> PeerClient {
+        self.to(target, node, &self.heartbeats)
+    }
+
+    async fn new_snapshot_client(&mut self, target: NodeId, node: &Peer) -> PeerClient {
+        self.to(target, node, &self.snapshots)
+    }
+}
+
+/// Talks to one peer.
+pub(crate) struct PeerClient {
+    client: Client,
+    cluster: String,
+    node: NodeId,
+    target: NodeId,
+    url: String,
+    append_deadline: Duration,
+    disks: Arc<Disks>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unanswered {
+    #[error("no answer in {0:?}")]
+    Late(Duration),
+    #[error("{0}")]
+    Refused(Refused),
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl PeerClient {
+    fn request(&self, path: &str) -> RequestBuilder {
+        let request = self.client.post(format!("{}{path}", self.url));
+        let request = request.header(wire::CLUSTER_HEADER, &self.cluster).header(wire::TO_HEADER, self.target);
+        request.header(wire::FROM_HEADER, self.node).header(wire::DISK_HEADER, self.disks.own())
+    }
+
+    async fn call<B: Serialize, A: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &B,
+        limit: Duration,
+    ) -> Result<A, Unanswered> {
+        self.answer(self.request(path).timeout(limit).body(codec::encode(body)), limit).await
+    }
+
+    async fn rpc<B: Serialize, A: DeserializeOwned>(
+        &self,
+        path: &str,
+        action: RPCTypes,
+        body: &B,
+        limit: Duration,
+    ) -> Result<A, RPCError<Types>> {
+        self.call(path, body, limit).await.map_err(|why| match why {
+            Unanswered::Late(timeout) => self.late(action, timeout).into(),
+            Unanswered::Refused(_) | Unanswered::Failed(_) => Unreachable::new(&why).into(),
+        })
+    }
+
+    /// An answer counts only if it comes from the disk that this peer had before.
+    async fn answer<A: DeserializeOwned>(&self, request: RequestBuilder, limit: Duration) -> Result<A, Unanswered> {
+        let response = request.send().await.map_err(|e| failed(e, limit))?;
+        let status = response.status();
+        let disk = response.headers().get(wire::DISK_HEADER).and_then(|disk| disk.to_str().ok()).map(str::to_owned);
+        let body = response.bytes().await.map_err(|e| failed(e, limit))?;
+        if !status.is_success() {
+            let refused = serde_json::from_slice(&body).map(Unanswered::Refused);
+            return Err(refused.unwrap_or_else(|_| Unanswered::Failed(format!("status {status}"))));
+        }
+        self.disks.admit(self.target, &disk.unwrap_or_default()).map_err(Unanswered::Refused)?;
+        codec::decode(&body).map_err(|e| Unanswered::Failed(e.to_string()))
+    }
+
+    fn late(&self, action: RPCTypes, timeout: Duration) -> RpcTimeout<Types> {
+        RpcTimeout { action, id: self.node, target: self.target, timeout }
+    }
+
+    async fn send_snapshot(
+        &self,
+        vote: Vote,
+        snapshot: SnapshotFile,
+        limit: Duration,
+    ) -> Result<SnapshotResponse<Types>, Unanswered> {
+        let failed = |e: &dyn std::fmt::Display| Unanswered::Failed(e.to_string());
+        let file = snapshot.into_file().map_err(|e| failed(&e))?;
+        let vote = serde_json::to_string(&vote).map_err(|e| failed(&e))?;
+        let content = ReaderStream::with_capacity(tokio::fs::File::from_std(file), 256 * 1024);
+        let body = reqwest::Body::wrap_stream(content);
+        let request = self.request(wire::SNAPSHOT).header(wire::VOTE_HEADER, vote);
+        self.answer(request.timeout(limit).body(body), limit).await
+    }
+}
+
+fn failed(error: reqwest::Error, limit: Duration) -> Unanswered {
+    match error.is_timeout() && !error.is_connect() {
+        true => Unanswered::Late(limit),
+        false => Unanswered::Failed(format!("{:?}", error.without_url())),
+    }
+}
+
+impl RaftNetworkV2<Types> for PeerClient {
+    type SnapshotData = SnapshotFile;
+
+    async fn append_entries(
+        &mut self,
+        request: AppendEntriesRequest<Types>,
+        option: RPCOption,
+    ) -> Result<AppendEntriesResponse<Types>, RPCError<Types>> {
+        // A heartbeat must be answered within its interval; a disk may take longer for entries, but never an election.
+        let limit = match request.entries.is_empty() {
+            true => option.soft_ttl(),
+            false => option.soft_ttl().max(self.append_deadline),
+        };
+        self.rpc(wire::APPEND, RPCTypes::AppendEntries, &request, limit).await
+    }
+
+    async fn vote(
+        &mut self,
+        request: VoteRequest<Types>,
+        option: RPCOption,
+    ) -> Result<VoteResponse<Types>, RPCError<Types>> {
+        self.rpc(wire::VOTE, RPCTypes::Vote, &request, option.soft_ttl()).await
+    }
+
+    async fn pre_vote(
+        &mut self,
+        request: VoteRequest<Types>,
+        option: RPCOption,
+    ) -> Result<VoteResponse<Types>, RPCError<Types>> {
+        self.rpc(wire::PRE_VOTE, RPCTypes::Vote, &request, option.soft_ttl()).await
+    }
+
+    async fn transfer_leader(
+        &mut self,
+        request: TransferLeaderRequest<Types>,
+        option: RPCOption,
+    ) -> Result<TransferLeaderResponse<Types>, RPCError<Types>> {
+        self.rpc(wire::TRANSFER, RPCTypes::TransferLeader, &request, option.soft_ttl()).await
+    }
+
+    async fn full_snapshot(
+        &mut self,
+        vote: Vote,
+        snapshot: SnapshotOf<Types, SnapshotFile>,
+        cancel: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
+        option: RPCOption,
+    ) -> Result<SnapshotResponse<Types>, StreamingError<Types>> {
+        tokio::select! {
+            closed = cancel => Err(closed.into()),
+            sent = self.send_snapshot(vote, snapshot.snapshot, option.soft_ttl()) => sent.map_err(|why| match why {
+                Unanswered::Late(timeout) => self.late(RPCTypes::InstallSnapshot, timeout).into(),
+                Unanswered::Refused(Refused::BadSnapshot { .. }) => NetworkError::new(&why).into(),
+                Unanswered::Refused(_) | Unanswered::Failed(_) => Unreachable::new(&why).into(),
+            }),
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Opens a data directory: identity first, then the database, then both are compared. Nothing is served before all of it is done.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use super::disks::Disks;
+use super::error::Error;
+use super::fatal::Fatal;
+use super::identity::{Found, IdentityFile, VoteSeen, sync_directory};
+use super::install;
+use super::log_store::{LogStore, last_log_id};
+use super::options::Options;
+use super::replica::Replica;
+use super::shelf::Shelf;
+use super::state_machine::StateMachine;
+use super::store::{Store, key};
+use super::types::{LogId, Vote};
+use super::writer::Writer;
+
+/// All that openraft and `RaftNode` need of the disk.
+pub(crate) struct Opened {
+    pub store: Arc<Store>,
+    pub replica: Arc<Replica>,
+    pub shelf: Arc<Shelf>,
+    pub log: LogStore,
+    pub state_machine: StateMachine,
+    pub writer: JoinHandle<()>,
+    pub disks: Arc<Disks>,
+}
+
+/// Opens the directory of these options, or makes a new one.
+pub(crate) fn open(options: &Options, fatal: &Fatal) -> Result<Opened, Error> {
+    let dir = options.data_dir.as_path();
+    fs::create_dir_all(dir).map_err(|source| Error::File { path: dir.into(), source })?;
+    let db = dir.join("db");
+    let database = db.join("CURRENT").exists();
+    let mut identity = IdentityFile::open(dir, database, &options.cluster, options.node_id)?;
+    if identity.identity().fresh {
+        create(dir, &db, &mut identity, fatal).map_err(|source| Error::Database { path: db.clone(), source })?;
+    }
+    let damaged = |source| Error::Database { path: db.clone(), source };
+    let store = Arc::new(Store::open(&db, false, fatal.clone()).map_err(damaged)?);
+    let found = found(&store).map_err(damaged)?;
+    identity.identity().verify(&found)?;
+    load(options, store, identity, found.last_log).map_err(damaged)
+}
+
+/// The first use of a directory. The identity says `fresh` until the database is there and durable, so a crash in between is
+/// repaired by starting over: nothing has been promised yet.
+fn create(dir: &Path, db: &Path, identity: &mut IdentityFile, fatal: &Fatal) -> io::Result<()> {
+    if db.exists() {
+        fs::remove_dir_all(db)?;
+    }
+    let store = Store::open(db, true, fatal.clone())?;
+    store.put_meta_synced(key::DISK, &identity.identity().disk)?;
+    drop(store);
+    sync_directory(db)?;
+    sync_directory(dir)?;
+    identity.update(|identity| identity.fresh = false)
+}
+
+fn found(store: &Store) -> io::Result<Found> {
+    let vote: Option<Vote> = store.meta(key::VOTE)?;
+    let (_, last) = last_log_id(store)?;
+    let disk = store.meta(key::DISK)?;
+    Ok(Found { disk, vote: vote.as_ref().map(VoteSeen::of), last_log: last.map(|id| id.index) })
+}
+
+fn load(options: &Options, store: Arc<Store>, identity: IdentityFile, last_log: Option<u64>) -> io::Result<Opened> {
+    let installing: Option<String> = store.meta(key::INSTALLING)?;
+    let shelf = Shelf::open(options.data_dir.join("snapshots"), &options.cluster, installing.as_deref())?;
+    install::resume(&store, &shelf)?;
+    let applied: Option<LogId> = store.meta(key::APPLIED)?;
+    let kitchen = install::load_kitchen(&store)?;
+    let replica = Arc::new(Replica::new(kitchen, applied.map_or(0, |id| id.index), last_log));
+    let shelf = Arc::new(shelf);
+    let state_machine = StateMachine::new(store.clone(), replica.clone(), shelf.clone())?;
+    let disks = Arc::new(Disks::load(&store, identity.identity().disk.clone())?);
+    let (handle, writer) = Writer::start(store.clone(), identity);
+    let log = LogStore::new(store.clone(), handle)?;
+    Ok(Opened { store, replica, shelf, log, state_machine, writer, disks })
+}

@@ -1,0 +1,155 @@
+//! The server side between replicas. `node.rs` binds the listener (with TCP_NODELAY: see `serve`) and runs the router.
+//!
+//! Every request names its cluster and the node it is meant for; a foreign one is refused with a typed body. Bodies are bounded,
+//! and a snapshot goes to a file as it comes. Nothing here decides: openraft does.
+
+use std::io;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::serve::ListenerExt;
+use axum::{Json, Router};
+use futures::StreamExt;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::codec;
+use super::node::RaftNode;
+use super::snapshot::SnapshotFile;
+use super::types::Vote;
+use super::wire::{self, Refused};
+
+/// The routes that peers call.
+pub fn router(node: RaftNode) -> Router {
+    Router::new()
+        .route(wire::APPEND, post(append))
+        .route(wire::VOTE, post(vote))
+        .route(wire::PRE_VOTE, post(pre_vote))
+        .route(wire::TRANSFER, post(transfer))
+        .route(wire::READ_INDEX, post(read_index))
+        .layer(DefaultBodyLimit::max(wire::BODY_BYTES_MAX))
+        .route(wire::SNAPSHOT, post(snapshot))
+        .layer(middleware::from_fn_with_state(node.clone(), admit))
+        .with_state(node)
+}
+
+/// Serves peers until `stop`.
+pub async fn serve(listener: TcpListener, node: RaftNode, stop: CancellationToken) -> io::Result<()> {
+    serve_router(listener, router(node), stop).await
+}
+
+/// Serves a router, ours and what else peers ask, without Nagle's delay, which would cost every write up to 40 ms.
+pub async fn serve_router(listener: TcpListener, router: Router, stop: CancellationToken) -> io::Result<()> {
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::warn!(%error, "TCP_NODELAY is not set: {error}");
+        }
+    });
+    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let status = match self {
+            Self::ForeignCluster { .. } | Self::WrongNode { .. } | Self::OtherDisk { .. } => StatusCode::FORBIDDEN,
+            Self::BadBody { .. } => StatusCode::BAD_REQUEST,
+            Self::BadSnapshot { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::NoReadIndex => StatusCode::CONFLICT,
+            Self::Stopped => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        (status, Json(self)).into_response()
+    }
+}
+
+/// Refuses what is of another cluster or meant for another node, and everything once this replica must stop.
+async fn admit(State(node): State<RaftNode>, request: Request, next: Next) -> Response {
+    let mut response = match admitted(&node, request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(refused) => refused.into_response(),
+    };
+    if let Ok(disk) = HeaderValue::from_str(node.disks().own()) {
+        response.headers_mut().insert(wire::DISK_HEADER, disk);
+    }
+    response
+}
+
+fn admitted(node: &RaftNode, headers: &HeaderMap) -> Result<(), Refused> {
+    let (cluster, id) = (&node.options().cluster, node.options().node_id);
+    let says = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    if says(wire::CLUSTER_HEADER) != Some(cluster.as_str()) {
+        return Err(Refused::ForeignCluster { cluster: cluster.clone() });
+    }
+    if says(wire::TO_HEADER).and_then(|to| to.parse().ok()) != Some(id) {
+        return Err(Refused::WrongNode { node: id });
+    }
+    if node.fatal_reason().is_some() {
+        return Err(Refused::Stopped);
+    }
+    let from = says(wire::FROM_HEADER).and_then(|from| from.parse().ok()).zip(says(wire::DISK_HEADER));
+    let (from, disk) = from.ok_or_else(|| Refused::BadBody { why: "the sender does not say who it is".to_owned() })?;
+    node.disks().admit(from, disk)
+}
+
+fn body<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Refused> {
+    codec::decode(bytes).map_err(|e| Refused::BadBody { why: e.to_string() })
+}
+
+fn answer<T: Serialize, E>(result: Result<T, E>) -> Result<Vec<u8>, Refused> {
+    result.map(|answer| codec::encode(&answer)).map_err(|_| Refused::Stopped)
+}
+
+async fn append(State(node): State<RaftNode>, bytes: Bytes) -> Result<Vec<u8>, Refused> {
+    answer(node.raft().append_entries(body(&bytes)?).await)
+}
+
+async fn vote(State(node): State<RaftNode>, bytes: Bytes) -> Result<Vec<u8>, Refused> {
+    answer(node.raft().vote(body(&bytes)?).await)
+}
+
+async fn pre_vote(State(node): State<RaftNode>, bytes: Bytes) -> Result<Vec<u8>, Refused> {
+    answer(node.raft().pre_vote(body(&bytes)?).await)
+}
+
+async fn transfer(State(node): State<RaftNode>, bytes: Bytes) -> Result<Vec<u8>, Refused> {
+    answer(node.raft().handle_transfer_leader(body(&bytes)?).await)
+}
+
+async fn read_index(State(node): State<RaftNode>) -> Result<Vec<u8>, Refused> {
+    let index = node.read_index().await.map_err(|_| Refused::NoReadIndex)?;
+    Ok(codec::encode(&index))
+}
+
+async fn snapshot(State(node): State<RaftNode>, headers: HeaderMap, content: Body) -> Result<Vec<u8>, Refused> {
+    let vote = headers.get(wire::VOTE_HEADER).and_then(|vote| serde_json::from_slice::<Vote>(vote.as_bytes()).ok());
+    let vote = vote.ok_or_else(|| Refused::BadBody { why: format!("header {} is missing", wire::VOTE_HEADER) })?;
+    let refused = |e: io::Error| Refused::BadSnapshot { why: e.to_string() };
+    let file = receive(&node, content).await.map_err(refused)?;
+    let shelf = node.shelf();
+    let check = tokio::task::spawn_blocking(move || shelf.check_content(file.path()).map(|meta| (meta, file))).await;
+    let (meta, snapshot) = check.unwrap_or_else(|e| Err(io::Error::other(e))).map_err(refused)?;
+    answer(node.raft().install_full_snapshot(vote, openraft::Snapshot { meta, snapshot }).await)
+}
+
+/// Writes the body to a file, synced: what is installed must survive a crash in the middle of it.
+async fn receive(node: &RaftNode, content: Body) -> io::Result<SnapshotFile> {
+    let snapshot = node.shelf().temporary()?;
+    let mut file = tokio::fs::File::create(snapshot.path()).await?;
+    let mut bytes_left = node.options().snapshot_bytes_max;
+    let mut chunks = content.into_data_stream();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(io::Error::other)?;
+        let left = bytes_left.checked_sub(chunk.len() as u64);
+        bytes_left = left.ok_or_else(|| io::Error::other("it is larger than this replica takes"))?;
+        file.write_all(&chunk).await?;
+    }
+    file.flush().await?;
+    file.sync_all().await?;
+    Ok(snapshot)
+}

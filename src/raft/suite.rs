@@ -1,0 +1,28 @@
+//! openraft's own test suite of storage, over the real RocksDB and snapshot files.
+
+use openraft::StorageError;
+use openraft::testing::log::{StoreBuilder, Suite};
+use tempfile::TempDir;
+
+use super::fatal::Fatal;
+use super::log_store::LogStore;
+use super::open::open;
+use super::options::Options;
+use super::state_machine::StateMachine;
+use super::types::{Peer, Types};
+
+struct Builder;
+
+impl StoreBuilder<Types, LogStore, StateMachine, TempDir> for Builder {
+    async fn build(&self) -> Result<(TempDir, LogStore, StateMachine), StorageError<Types>> {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let options = Options::new("suite", 1, dir.path(), [(1, Peer::default())].into());
+        let opened = open(&options, &Fatal::default()).expect("a new directory opens");
+        Ok((dir, opened.log, opened.state_machine))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn openrafts_storage_suite_passes_over_rocksdb() {
+    Suite::test_all(Builder).await.expect("the suite passes");
+}

@@ -1,0 +1,68 @@
+//! Paths, headers and bodies between replicas: HTTP/1.1, bodies as in `codec`. Used by `network` (client) and `server`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::kitchen::NodeId;
+
+pub(crate) const APPEND: &str = "/raft/append";
+pub(crate) const VOTE: &str = "/raft/vote";
+pub(crate) const PRE_VOTE: &str = "/raft/pre-vote";
+pub(crate) const TRANSFER: &str = "/raft/transfer";
+pub(crate) const SNAPSHOT: &str = "/raft/snapshot";
+pub(crate) const READ_INDEX: &str = "/raft/read-index";
+
+/// The cluster of the sender.
+pub(crate) const CLUSTER_HEADER: &str = "x-brigade-cluster";
+/// The node that the request is meant for: addresses get reused.
+pub(crate) const TO_HEADER: &str = "x-brigade-to";
+/// The sender of a request.
+pub(crate) const FROM_HEADER: &str = "x-brigade-from";
+/// The disk id of whoever sends the request, or the answer.
+pub(crate) const DISK_HEADER: &str = "x-brigade-disk";
+/// The sender's vote beside a snapshot, as JSON.
+pub(crate) const VOTE_HEADER: &str = "x-brigade-vote";
+
+/// The largest body that is no snapshot, in bytes: 256 entries of `COMMAND_BYTES_MAX`, and their envelopes.
+pub(crate) const BODY_BYTES_MAX: usize = 24 << 20;
+
+/// Why a replica refuses to talk. JSON on the wire.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(tag = "refused", rename_all = "kebab-case")]
+pub enum Refused {
+    /// The caller belongs to another cluster.
+    #[error("this replica is of cluster {cluster:?}")]
+    ForeignCluster {
+        /// The cluster here.
+        cluster: String,
+    },
+    /// The request was meant for another node.
+    #[error("this is node {node}")]
+    WrongNode {
+        /// The node here.
+        node: NodeId,
+    },
+    /// The node shows another disk than it did first: it lost its memory, and must join under a new id.
+    #[error("node {node} comes with another disk than before; let it leave, and join under a new node id")]
+    OtherDisk {
+        /// Which node.
+        node: NodeId,
+    },
+    /// The body can't be decoded.
+    #[error("the body can't be read: {why}")]
+    BadBody {
+        /// What is wrong.
+        why: String,
+    },
+    /// A snapshot is damaged or too large.
+    #[error("the snapshot is refused: {why}")]
+    BadSnapshot {
+        /// What is wrong.
+        why: String,
+    },
+    /// This node does not lead, or no majority confirmed it.
+    #[error("no read index here")]
+    NoReadIndex,
+    /// This replica has stopped.
+    #[error("this replica has stopped")]
+    Stopped,
+}

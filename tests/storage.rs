@@ -1,0 +1,12 @@
+//! The replication layer as the layers above see it: real disks, real sockets on loopback, several replicas in one process.
+
+#[path = "storage/cluster.rs"]
+mod cluster;
+#[path = "storage/figures.rs"]
+mod figures;
+#[path = "storage/refusals.rs"]
+mod refusals;
+#[path = "storage/snapshots.rs"]
+mod snapshots;
+#[path = "storage/support.rs"]
+mod support;
