@@ -1,0 +1,55 @@
+//! The two leases of a tenure. The quorum lease: a majority answered lately, so no other node can be in charge. The start lease: the
+//! answer to a heartbeat, naming what the device may start now.
+//!
+//! An answer is given only while the quorum lease is valid, and is remembered before it is sent: a proof by time counts from it.
+
+use crate::kitchen::{DeviceId, Epoch, Kitchen, Millis, Op};
+use crate::protocol::{Heartbeat, Lease};
+use crate::raft::RaftNode;
+
+use super::memory::Memory;
+
+/// Whether this node still has its majority.
+#[derive(Clone)]
+pub struct QuorumLease {
+    node: RaftNode,
+    age_ms_max: u64,
+}
+
+impl QuorumLease {
+    /// A lease that holds while the last acknowledgement of a majority is at most this old.
+    pub fn new(node: RaftNode, age_ms_max: u64) -> Self {
+        Self { node, age_ms_max }
+    }
+
+    /// True while no other node can have been elected.
+    pub fn holds(&self) -> bool {
+        self.node.is_leading() && self.node.quorum_age_ms().is_some_and(|age| age <= self.age_ms_max)
+    }
+}
+
+/// The answer to a heartbeat: which instructions this device may start. None: it gets no lease now.
+///
+/// `now` is kitchen time. What is named here is put into `memory.named` before anybody can send the answer.
+pub fn answer(
+    kitchen: &Kitchen,
+    memory: &mut Memory,
+    epoch: Epoch,
+    device: &DeviceId,
+    heartbeat: &Heartbeat,
+    now: Millis,
+) -> Option<Lease> {
+    let known = kitchen.device(device)?;
+    let in_charge = kitchen.epoch() == epoch;
+    if !in_charge || known.boot != Some(heartbeat.boot) || memory.withheld.contains(device) {
+        return None;
+    }
+    let starts = |op: &Op| matches!(op, Op::Start(_));
+    let mine = kitchen.outbox().filter(|i| i.device == *device && i.boot == heartbeat.boot && starts(&i.op));
+    let open: Vec<_> = mine.map(|i| i.id).collect();
+    for id in &open {
+        memory.named.insert(*id, now);
+    }
+    let l_ms = kitchen.settings().lease_ms;
+    Some(Lease { boot: heartbeat.boot, seq: heartbeat.seq, epoch, l_ms, held: kitchen.is_held(device), open })
+}

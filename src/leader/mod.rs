@@ -1,0 +1,111 @@
+//! In charge: what the one node does that may instruct devices. Waits until this replica leads, takes charge through the log, serves
+//! until that ends, hands over, and waits again.
+//!
+//! Nothing here trusts that it leads: the log says who is in charge (`take_charge`), the quorum lease is checked before each
+//! publish and each lease answer, and every entry of a tenure carries its epoch. What decides is in plain functions that a
+//! simulation drives too: `dispatch::due`, `lease::answer`, `monitor::judge`, `intake::read`.
+
+pub mod deadlines;
+pub mod dispatch;
+pub mod intake;
+pub mod lease;
+pub mod link;
+pub mod memory;
+pub mod monitor;
+mod serve;
+mod status;
+pub mod tenure;
+#[cfg(test)]
+mod tests;
+pub mod witness;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::kitchen::{NodeId, Recipe, Settings};
+use crate::protocol;
+use crate::raft::{RaftNode, TransferError};
+
+use link::Connections;
+
+pub use status::{BrokerStatus, Status};
+pub use tenure::{EndOfTenure, Tenure};
+pub use witness::Witness;
+
+/// What a node needs to know to be in charge.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The kitchen's name: part of every topic.
+    pub kitchen: protocol::Id,
+    /// This node.
+    pub node: NodeId,
+    /// Bootstrap or restore of the cluster; raised when devices obey another controller.
+    pub incarnation: u32,
+    /// `mqtt://host:port` of every broker that devices may use.
+    pub brokers: Vec<String>,
+    /// User name and password at the brokers.
+    pub credentials: Option<(String, String)>,
+    /// How old the last acknowledgement of a majority may be, in milliseconds: the smallest election timeout.
+    pub quorum_lease_ms: u64,
+    /// What a new kitchen starts with.
+    pub menu: Vec<Recipe>,
+    /// What a new kitchen starts with.
+    pub settings: Settings,
+}
+
+/// An operator's wish that this node hands over.
+#[derive(Debug)]
+pub struct Wish {
+    /// To this node; None to whoever has stored most.
+    pub to: Option<NodeId>,
+    /// Who leads now, or why leadership stayed.
+    pub answer: oneshot::Sender<Result<NodeId, TransferError>>,
+}
+
+/// How long a node that leads and could not take charge waits before it tries again.
+const RETRY: Duration = Duration::from_millis(50);
+
+/// Runs until `stop`: takes charge whenever this replica leads, and hands over when it ends.
+pub async fn run(
+    options: Arc<Options>,
+    node: RaftNode,
+    witness: Arc<Witness>,
+    status: Arc<watch::Sender<Status>>,
+    mut wishes: mpsc::Receiver<Wish>,
+    stop: CancellationToken,
+) {
+    let mut leading = node.watch_status();
+    let mut connections = Connections::open(&options);
+    while !stop.is_cancelled() {
+        witness.use_links(connections.links.clone());
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = witness.listen(&mut connections) => break,
+            Some(wish) = wishes.recv(), if !node.is_leading() => {
+                let _ = wish.answer.send(Err(TransferError::NotLeader));
+                continue;
+            }
+            led = leading.wait_for(|_| node.is_leading()) => if led.is_err() { break },
+        }
+        let (taker, ears, shown) = (node.clone(), witness.clone(), status.clone());
+        let mut tenure = match Tenure::take_charge(options.clone(), taker, ears, shown, connections).await {
+            Ok(tenure) => tenure,
+            Err((error, kept)) => {
+                warn!(%error, "This node leads and could not take charge; it tries again");
+                connections = kept;
+                tokio::time::sleep(RETRY).await;
+                continue;
+            }
+        };
+        let epoch = tenure.epoch();
+        info!(%epoch, "Node {} is in charge", options.node);
+        let end = tenure.serve(&stop, &mut wishes).await;
+        info!(%epoch, "The tenure of node {} ends: {end}", options.node);
+        tenure.hand_over(end).await;
+        connections = Connections::open(&options);
+    }
+}

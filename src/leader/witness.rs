@@ -1,0 +1,93 @@
+//! A second pair of ears: every replica hears heartbeats on all brokers, in charge or not, and tells the others how long ago it heard each
+//! device. A new tenure begins with what this replica has heard. It publishes nothing and decides nothing.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::task::JoinSet;
+
+use crate::clock::boottime_ms;
+use crate::kitchen::{DeviceId, Millis};
+use crate::protocol::{Heartbeat, Leaf, Topic, decode};
+
+use super::link::{Connections, Inbound, Links};
+use super::memory::{DEVICES_MAX, Pulse};
+
+/// What one replica has heard, as it tells the others.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Testimony {
+    /// True when it is connected to at least one broker.
+    pub listening: bool,
+    /// How long ago it heard each device, in milliseconds.
+    pub ages_ms: BTreeMap<DeviceId, Millis>,
+}
+
+/// This replica's ears.
+#[derive(Default)]
+pub struct Witness {
+    heard: Mutex<BTreeMap<DeviceId, Pulse>>,
+    links: Mutex<Option<Arc<Links>>>,
+}
+
+impl Witness {
+    /// What this replica has heard.
+    pub fn testimony(&self) -> Testimony {
+        let now = boottime_ms();
+        let ages_ms = self.heard().iter().map(|(id, pulse)| (id.clone(), now.saturating_sub(pulse.heard_ms))).collect();
+        let links = self.links.lock().expect("nothing panics while it holds this lock").clone();
+        Testimony { listening: links.is_some_and(|l| l.subscribed_at().is_some()), ages_ms }
+    }
+
+    /// The pulses that this replica has heard.
+    pub fn pulses(&self) -> BTreeMap<DeviceId, Pulse> {
+        self.heard().clone()
+    }
+
+    /// From here on these are the ears.
+    pub fn use_links(&self, links: Arc<Links>) {
+        *self.links.lock().expect("nothing panics while it holds this lock") = Some(links);
+    }
+
+    /// Listens until it is dropped; returns if the connections are gone. Whoever is not in charge acknowledges at once: the one in charge
+    /// has its own subscription, and a new tenure asks every device for its state.
+    pub async fn listen(&self, connections: &mut Connections) {
+        while let Some(inbound) = connections.inbox.recv().await {
+            self.hear(&inbound);
+            inbound.acknowledge();
+        }
+    }
+
+    fn hear(&self, inbound: &Inbound) {
+        let message = &inbound.message;
+        if message.is_retained() {
+            return;
+        }
+        let Ok((_, Topic::Device(device, Leaf::Hb))) = Topic::parse(message.topic()) else { return };
+        let Ok(beat) = decode::<Heartbeat>(message.payload()) else { return };
+        self.note(&device, Pulse::of(&beat, inbound.link, boottime_ms()));
+    }
+
+    /// Remembers a heartbeat.
+    pub fn note(&self, device: &DeviceId, pulse: Pulse) {
+        let mut heard = self.heard();
+        if heard.len() < DEVICES_MAX || heard.contains_key(device) {
+            heard.insert(device.clone(), pulse);
+        }
+    }
+
+    fn heard(&self) -> MutexGuard<'_, BTreeMap<DeviceId, Pulse>> {
+        self.heard.lock().expect("nothing panics while it holds this lock")
+    }
+}
+
+/// What the other replicas have heard, asked of all at once. Who does not answer in time has heard nothing.
+pub async fn ask_others(http: &reqwest::Client, urls: &[String]) -> Vec<Testimony> {
+    let mut asked = JoinSet::new();
+    for url in urls {
+        let request = http.get(url).timeout(Duration::from_millis(400)).send();
+        asked.spawn(async move { request.await.ok()?.json::<Testimony>().await.ok() });
+    }
+    asked.join_all().await.into_iter().flatten().collect()
+}
