@@ -1,0 +1,108 @@
+//! The replicas, and handing leadership over.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use tokio::sync::oneshot;
+
+use crate::kitchen::NodeId;
+use crate::leader::Wish;
+use crate::raft::{Role, Status, TransferError};
+
+use super::Api;
+use super::answer::Answer;
+use super::extract::MaybeJson;
+use super::problems::Problem;
+use super::views::cluster::{BrokerView, ClusterView, LogView, MemberView, TenureView, TransferView};
+
+/// `GET /v1/cluster`: how the replica that answers sees it, also without a majority.
+pub async fn show(State(api): State<Api>) -> Answer<ClusterView> {
+    let (status, index) = (api.node().status(), api.node().applied_index());
+    let options = api.node().options();
+    let log = LogView { last: status.last_log, committed: status.committed, applied: index, snapshot: status.snapshot };
+    let body = ClusterView {
+        cluster: options.cluster.clone(),
+        kitchen: api.sources().cluster.kitchen.clone(),
+        version: api.sources().cluster.version.clone(),
+        seen_by: api.node().node_id(),
+        leader: status.leader.as_ref().map(|l| l.node),
+        term: status.term,
+        members: status.voters.keys().map(|node| member(&api, &status, *node)).collect(),
+        log,
+        quorum_age_ms: api.node().quorum_age_ms(),
+        tenure: tenure(&api),
+    };
+    Answer { body, index, staleness: None, status: StatusCode::OK }
+}
+
+fn member(api: &Api, status: &Status, node: NodeId) -> MemberView {
+    let leads = status.leader.as_ref().is_some_and(|l| l.node == node);
+    let role = match () {
+        () if node == api.node().node_id() => status.role,
+        () if leads => Role::Leader,
+        () => Role::Follower,
+    };
+    let own = (node == api.node().node_id() && !status.matched.is_empty()).then_some(status.last_log).flatten();
+    let stored = status.matched.get(&node).copied().flatten().or(own);
+    let peer = api.node().options().peers.get(&node);
+    MemberView {
+        node,
+        role: role_word(role).to_owned(),
+        api: peer.map(|p| p.api.clone()),
+        peer: status.voters.get(&node).cloned().unwrap_or_default(),
+        stored,
+        lag: stored.and_then(|stored| Some(status.last_log?.saturating_sub(stored))),
+    }
+}
+
+fn role_word(role: Role) -> &'static str {
+    match role {
+        Role::Learner => "learner",
+        Role::Follower => "follower",
+        Role::Candidate => "candidate",
+        Role::Leader => "leader",
+        Role::Stopped => "stopped",
+    }
+}
+
+fn tenure(api: &Api) -> TenureView {
+    let leader = api.sources().leader.borrow().clone();
+    let brokers = leader.brokers.into_iter().map(|b| BrokerView { url: b.url, connected: b.connected });
+    TenureView {
+        in_charge: leader.in_charge,
+        epoch: leader.epoch.map(|e| e.0),
+        tenures: leader.tenures,
+        instructions_published: leader.instructions_published,
+        leases_answered: leader.leases_answered,
+        payloads_refused: leader.payloads_refused,
+        brokers: brokers.collect(),
+    }
+}
+
+/// Whom to hand leadership to.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TransferBody {
+    /// A voter; the one that has stored most, if it is missing.
+    #[serde(default)]
+    to: Option<NodeId>,
+}
+
+/// `POST /v1/cluster/transfer`.
+pub async fn transfer(
+    State(api): State<Api>,
+    MaybeJson(body): MaybeJson<TransferBody>,
+) -> Result<Answer<TransferView>, Problem> {
+    if body.to == Some(api.node().node_id()) {
+        return Ok(api.look(|_, _| TransferView { leader: api.node().node_id() }));
+    }
+    // Through the tenure: it stops answering heartbeats before anybody else can be elected.
+    let (answer, answered) = oneshot::channel();
+    let asked = api.sources().wish.send(Wish { to: body.to, answer }).await;
+    let leader = match (asked, answered.await) {
+        (Ok(()), Ok(handed_over)) => handed_over?,
+        _ => return Err(TransferError::Stopped.into()),
+    };
+    tracing::info!(leader, "Leadership was handed over to node {leader} on request");
+    Ok(api.look(|_, _| TransferView { leader }))
+}

@@ -1,0 +1,176 @@
+//! The stream of events: server-sent events, or long polls, from any log index that the ring still has, on any replica.
+//!
+//! What is sent is always read from the ring; the applied index only wakes. So there is no seam between past and present at which
+//! something could be missed or sent twice, and a replica that was brought up by a snapshot notices its gap.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::sse::{Event as Message, Sse};
+use axum::response::{IntoResponse, Response};
+use futures::Stream;
+use serde::Deserialize;
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use crate::raft::{EventsError, Observed, RaftNode};
+
+use super::Api;
+use super::answer::INDEX_HEADER;
+use super::extract::Query;
+use super::problems::{Kind, Problem};
+use super::views::event::{EntryView, EventPage};
+
+/// Entries per page of a stream, and the default and the most of a poll.
+const PAGE: usize = 256;
+const POLL_MAX: usize = 1_000;
+/// The longest poll.
+const WAIT_S_MAX: u64 = 60;
+/// An idle stream says where it is this often: proxies keep it, and the next Last-Event-ID does not fall off the ring.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// `?after=INDEX`, and for a poll `&wait=SECONDS&limit=N`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventsQuery {
+    /// Only what is behind this log index; now, if it is missing.
+    #[serde(default)]
+    after: Option<u64>,
+    /// Makes it a long poll of so many seconds.
+    #[serde(default)]
+    wait: Option<u64>,
+    /// How many entries a poll returns at most.
+    #[serde(default)]
+    limit: Option<usize>,
+}
+
+/// `GET /v1/events`.
+pub async fn events(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    Query(query): Query<EventsQuery>,
+) -> Result<Response, Problem> {
+    let after = last_event_id(&headers)?.or(query.after);
+    let after = after.unwrap_or_else(|| api.node().applied_index());
+    let tail = Tail::new(&api, after);
+    match query.wait {
+        Some(wait_s) => poll(tail, wait_s, query.limit.unwrap_or(PAGE)).await,
+        None if query.limit.is_some() => Err(Problem::new(Kind::BadQuery, "limit is for polls: add wait=SECONDS")),
+        None => stream(&api, tail).await,
+    }
+}
+
+fn last_event_id(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+    let Some(id) = headers.get("last-event-id") else { return Ok(None) };
+    let index = id.to_str().ok().and_then(|id| id.parse().ok());
+    let detail = "last-event-id is the id of an event: a log index";
+    index.map(Some).ok_or_else(|| Problem::new(Kind::BadQuery, detail))
+}
+
+async fn poll(mut tail: Tail, wait_s: u64, limit: usize) -> Result<Response, Problem> {
+    if wait_s > WAIT_S_MAX || !(1..=POLL_MAX).contains(&limit) {
+        let detail = format!("wait is at most {WAIT_S_MAX} seconds, limit is 1 to {POLL_MAX}");
+        return Err(Problem::new(Kind::BadQuery, detail));
+    }
+    let until = Instant::now() + Duration::from_secs(wait_s);
+    let entries = tail.next_until(until, limit).await?;
+    let page = EventPage { items: entries.iter().map(EntryView::of).collect(), next: tail.after };
+    let mut response = axum::Json(page).into_response();
+    response.headers_mut().insert(INDEX_HEADER, HeaderValue::from(tail.after));
+    Ok(response)
+}
+
+async fn stream(api: &Api, mut tail: Tail) -> Result<Response, Problem> {
+    let place = api.0.streams.clone().try_acquire_owned();
+    let place = place.map_err(|_| Problem::new(Kind::TooManyStreams, "ask another replica, or poll"))?;
+    // Before the head is sent, so that a gap is a 410 and not a broken stream.
+    let first = tail.page(PAGE).await?;
+    let mut response = Sse::new(messages(tail, first, place)).into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+    Ok(response)
+}
+
+fn messages(
+    mut tail: Tail,
+    first: Vec<Observed>,
+    place: OwnedSemaphorePermit,
+) -> impl Stream<Item = Result<Message, Infallible>> {
+    async_stream::stream! {
+        let _place = place;
+        yield Ok(Message::default().retry(Duration::from_secs(1)).comment("events of a kitchen"));
+        let mut entries = first;
+        loop {
+            for entry in &entries {
+                yield Ok(message(entry));
+            }
+            if entries.is_empty() {
+                // Only an id: browsers note it and show nothing.
+                yield Ok(Message::default().id(tail.after.to_string()));
+            }
+            if tail.stop.is_cancelled() {
+                return;
+            }
+            entries = match tail.next_until(Instant::now() + IDLE, PAGE).await {
+                Ok(entries) => entries,
+                Err(error) => {
+                    yield Ok(Message::default().event("gone").data(error.to_string()));
+                    return;
+                }
+            };
+        }
+    }
+}
+
+fn message(entry: &Observed) -> Message {
+    let message = Message::default().id(entry.index.to_string());
+    let data = serde_json::to_string(&EntryView::of(entry)).unwrap_or_default();
+    message.data(data)
+}
+
+/// A place in the events, and what wakes it.
+struct Tail {
+    node: RaftNode,
+    after: u64,
+    applied: watch::Receiver<u64>,
+    stop: CancellationToken,
+}
+
+impl Tail {
+    fn new(api: &Api, after: u64) -> Self {
+        let stop = api.sources().stop.clone();
+        Self { node: api.node().clone(), after, applied: api.node().applied_watch(), stop }
+    }
+
+    /// The next entries with events; empty when there were none in time, or the program stops.
+    async fn next_until(&mut self, until: Instant, limit: usize) -> Result<Vec<Observed>, EventsError> {
+        loop {
+            let entries = self.page(limit).await?;
+            if !entries.is_empty() {
+                return Ok(entries);
+            }
+            let changed = self.stop.run_until_cancelled(timeout_at(until, self.applied.changed()));
+            match changed.await {
+                Some(Ok(Ok(()))) => {}
+                Some(Ok(Err(_)) | Err(_)) | None => return Ok(entries),
+            }
+        }
+    }
+
+    /// What the ring has now behind the place, which moves on over all that was looked at.
+    async fn page(&mut self, limit: usize) -> Result<Vec<Observed>, EventsError> {
+        let upto = *self.applied.borrow_and_update();
+        let (node, after) = (self.node.clone(), self.after);
+        let read = tokio::task::spawn_blocking(move || node.events_after(after, limit));
+        let entries = read.await.map_err(std::io::Error::other)??;
+        match entries.last() {
+            Some(last) if entries.len() == limit => self.after = last.index,
+            Some(last) => self.after = last.index.max(upto).max(after),
+            None => self.after = after.max(upto),
+        }
+        Ok(entries)
+    }
+}

@@ -1,0 +1,166 @@
+//! What handlers take from a request: ids, queries and JSON, each with a problem document for what is wrong.
+//!
+//! Unknown fields are refused: a misspelt option must not be ignored in silence.
+
+use std::str::FromStr;
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Uri};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::problems::{Kind, Problem};
+
+/// The path's `{id}`.
+pub struct Id<T>(pub T);
+
+impl<S: Send + Sync, T> FromRequestParts<S> for Id<T>
+where
+    T: FromStr<Err: std::fmt::Display>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let params = RawPathParams::from_request_parts(parts, state).await;
+        let params = params.map_err(|e| Problem::new(Kind::BadId, format!("the path is not UTF-8: {e}")))?;
+        let text = params.iter().find(|(name, _)| *name == "id").map_or("", |(_, value)| value);
+        text.parse().map(Self).map_err(|e: T::Err| Problem::new(Kind::BadId, e))
+    }
+}
+
+/// The query string.
+pub struct Query<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parse_query(&parts.uri).map(Self)
+    }
+}
+
+fn parse_query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
+    match axum::extract::Query::try_from_uri(uri) {
+        Ok(axum::extract::Query(query)) => Ok(query),
+        Err(error) => {
+            let cause = std::error::Error::source(&error).map_or(error.to_string(), ToString::to_string);
+            Err(Problem::new(Kind::BadQuery, cause))
+        }
+    }
+}
+
+/// How fresh an answer must be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Consistency {
+    /// Everything that was acknowledged anywhere before the request is in the answer.
+    #[default]
+    Linearizable,
+    /// What this replica has, at once; it may be behind.
+    Stale,
+}
+
+/// The query of a read that has no other options.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plain {
+    /// How fresh the answer must be.
+    #[serde(default)]
+    pub consistency: Consistency,
+}
+
+/// A JSON body.
+pub struct Json<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let headers = request.headers().clone();
+        parse(&headers, &body(request, state).await?).map(Self)
+    }
+}
+
+/// A JSON body that may be missing.
+pub struct MaybeJson<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for MaybeJson<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let headers = request.headers().clone();
+        let bytes = body(request, state).await?;
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            return Ok(Self(T::default()));
+        }
+        parse(&headers, &bytes).map(Self)
+    }
+}
+
+async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+    // `forward` has read the body, and bounded it.
+    Bytes::from_request(request, state).await.map_err(|e| Problem::new(Kind::TooLarge, e))
+}
+
+fn parse<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T, Problem> {
+    if !is_json(headers) {
+        let detail = "send the header content-type: application/json";
+        return Err(Problem::new(Kind::UnsupportedMediaType, detail));
+    }
+    // serde would take fields by position as well, and blame the type of what is no JSON at all.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(match serde_json::from_slice::<serde::de::IgnoredAny>(bytes) {
+            Ok(_) => Problem::new(Kind::Invalid, "the body must be a JSON object"),
+            Err(error) => Problem::new(Kind::MalformedJson, error),
+        });
+    }
+    serde_json::from_slice(bytes).map_err(|error| {
+        let kind = match error.classify() {
+            serde_json::error::Category::Data if error.to_string().starts_with("unknown field") => Kind::UnknownField,
+            serde_json::error::Category::Data => Kind::Invalid,
+            _ => Kind::MalformedJson,
+        };
+        Problem::new(kind, error)
+    })
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+/// Who asks for something, and why: for the record.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Word {
+    /// Who; at most 100 characters.
+    #[serde(default)]
+    pub actor: Option<String>,
+    /// Why; at most 200 characters.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+impl Word {
+    /// Who says so, or who is assumed to.
+    pub fn actor(&self) -> Result<String, Problem> {
+        at_most("actor", self.actor.clone().unwrap_or_else(|| "api".to_owned()), 100)
+    }
+
+    /// Why, or nothing.
+    pub fn reason(&self) -> Result<String, Problem> {
+        at_most("reason", self.reason.clone().unwrap_or_default(), 200)
+    }
+}
+
+/// Refuses a text that is too long for the record.
+pub fn at_most(name: &str, text: String, characters_max: usize) -> Result<String, Problem> {
+    if text.chars().count() <= characters_max {
+        return Ok(text);
+    }
+    Err(Problem::new(Kind::Invalid, format!("{name} is too long: use at most {characters_max} characters")))
+}

@@ -1,0 +1,142 @@
+//! Writes go to the leader, whichever replica was asked.
+//!
+//! The body is read and bounded here, once, so that it can be sent again while an election is under way. A request is sent again
+//! only after proof that it was not applied; else the outcome is unknown, and the caller repeats it with its key.
+
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures::StreamExt;
+use tokio::time::{Instant, timeout};
+
+use crate::raft::LeaderInfo;
+
+use super::Api;
+use super::answer::{LEADER_WAIT, LOOK_AGAIN};
+use super::problems::{Kind, NOT_APPLIED_HEADER, NotLed, Problem};
+
+/// The largest body, in bytes.
+pub const BODY_BYTES_MAX: usize = 1 << 20;
+
+/// A body that is too large is read on for so many bytes and so long, so that its sender gets to see the answer.
+const DRAIN_BYTES_MAX: usize = 32 << 20;
+const DRAIN_LIMIT: Duration = Duration::from_secs(2);
+
+/// Who passed the request on: it is not passed on again.
+const FORWARDED_HEADER: HeaderName = HeaderName::from_static("brigade-forwarded-by");
+
+/// Longer than a proposal takes before its outcome is called unknown.
+const FORWARD_LIMIT: Duration = Duration::from_secs(8);
+
+/// The client for forwarding. Idle connections are dropped before the other side drops them.
+pub fn client() -> reqwest::Client {
+    let builder = reqwest::Client::builder().no_proxy().http1_only().redirect(reqwest::redirect::Policy::none());
+    let builder = builder.connect_timeout(Duration::from_millis(500)).timeout(FORWARD_LIMIT);
+    builder.pool_idle_timeout(Duration::from_secs(5)).build().expect("a plain client needs nothing that can fail")
+}
+
+/// Runs reads here, and writes where they can be written.
+pub async fn to_leader(State(api): State<Api>, request: Request, next: Next) -> Response {
+    if request.method().is_safe() {
+        return next.run(request).await;
+    }
+    write(&api, request, next).await.unwrap_or_else(IntoResponse::into_response)
+}
+
+async fn write(api: &Api, request: Request, next: Next) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    let body = read_body(&parts.headers, body).await?;
+    let limit = Instant::now() + LEADER_WAIT;
+    let mut status = api.node().watch_status();
+    loop {
+        let problem = match try_once(api, &parts, &body, next.clone()).await {
+            Ok(response) => return Ok(response),
+            Err(problem) => problem,
+        };
+        let is_forwarded = parts.headers.contains_key(FORWARDED_HEADER);
+        if problem.kind() != Kind::NoLeader || is_forwarded || Instant::now() > limit {
+            return Err(problem);
+        }
+        // Who leads now is seen by trying again.
+        drop(timeout(LOOK_AGAIN, status.changed()).await);
+    }
+}
+
+/// `Kind::NoLeader` says that nothing was written and another try makes sense.
+async fn try_once(api: &Api, parts: &Parts, body: &Bytes, next: Next) -> Result<Response, Problem> {
+    if api.node().is_leading() {
+        let request = Request::from_parts(parts.clone(), Body::from(body.clone()));
+        let response = next.run(request).await;
+        let led = response.extensions().get::<NotLed>().is_none();
+        return if led { Ok(response) } else { Err(Problem::no_leader()) };
+    }
+    let others = api.node().leader().filter(|leader| leader.node != api.node().node_id());
+    match others {
+        Some(leader) if !parts.headers.contains_key(FORWARDED_HEADER) => forward(api, &leader, parts, body).await,
+        _ => Err(Problem::no_leader()),
+    }
+}
+
+async fn forward(api: &Api, leader: &LeaderInfo, parts: &Parts, body: &Bytes) -> Result<Response, Problem> {
+    let base = if leader.api.contains("://") { leader.api.clone() } else { format!("http://{}", leader.api) };
+    let path = parts.uri.path_and_query().map_or("/", |p| p.as_str());
+    let mut headers: HeaderMap = parts.headers.clone();
+    for hop in ["host", "connection", "content-length", "transfer-encoding", "expect", "keep-alive", "upgrade", "te"] {
+        headers.remove(hop);
+    }
+    headers.insert(FORWARDED_HEADER, HeaderValue::from(api.node().node_id()));
+    let request = api.0.client.request(parts.method.clone(), format!("{}{path}", base.trim_end_matches('/')));
+    match request.headers(headers).body(body.clone()).send().await {
+        Ok(answer) if answer.headers().contains_key(NOT_APPLIED_HEADER) => Err(Problem::no_leader()),
+        Ok(answer) => pass_back(answer).await,
+        Err(error) if error.is_connect() || error.is_builder() => Err(Problem::no_leader()),
+        Err(error) => {
+            tracing::debug!(leader = leader.node, %error, "No answer from the leader, node {}: {error}", leader.node);
+            Err(Problem::outcome_unknown())
+        }
+    }
+}
+
+async fn pass_back(answer: reqwest::Response) -> Result<Response, Problem> {
+    let (status, headers) = (answer.status(), answer.headers().clone());
+    let body = answer.bytes().await.map_err(|_| Problem::outcome_unknown())?;
+    let mut response = (status, body).into_response();
+    let ours = |name: &HeaderName| name.as_str().starts_with("brigade-");
+    let passed = |name: &HeaderName| ours(name) || [CONTENT_TYPE, LOCATION, RETRY_AFTER].contains(name);
+    response.headers_mut().remove(CONTENT_TYPE);
+    response.headers_mut().extend(
+        headers.into_iter().filter_map(|(name, value)| name.map(|n| (n, value))).filter(|(name, _)| passed(name)),
+    );
+    Ok(response)
+}
+
+async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
+    let declared = headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<usize>().ok());
+    let mut chunks = body.into_data_stream();
+    let mut bytes = Vec::with_capacity(declared.unwrap_or(0).min(BODY_BYTES_MAX));
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|e| Problem::new(Kind::MalformedJson, format!("the body broke off: {e}")))?;
+        if bytes.len() + chunk.len() > BODY_BYTES_MAX {
+            drop(timeout(DRAIN_LIMIT, drain(chunks)).await);
+            let detail = format!("a body has at most {BODY_BYTES_MAX} bytes: send less");
+            return Err(Problem::new(Kind::TooLarge, detail).with("bytes_max", BODY_BYTES_MAX));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes.into())
+}
+
+/// Who still writes when the connection closes sees a reset instead of the answer.
+async fn drain(mut chunks: axum::body::BodyDataStream) {
+    let mut bytes_left = DRAIN_BYTES_MAX;
+    while let Some(Ok(chunk)) = chunks.next().await {
+        let Some(left) = bytes_left.checked_sub(chunk.len()) else { return };
+        bytes_left = left;
+    }
+}

@@ -1,0 +1,48 @@
+//! Whether this replica lives, and whether it should get requests. Neither needs a majority to answer.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+
+use super::Api;
+use super::problems::{Kind, Problem};
+use super::views::cluster::ReadyView;
+
+/// How many entries a replica may be behind and still be ready.
+const BEHIND_MAX: u64 = 1_000;
+
+/// `GET /livez`: 503 when the process must be restarted.
+pub async fn livez(State(api): State<Api>) -> Result<&'static str, Problem> {
+    match api.node().watch_fatal().borrow().as_ref() {
+        None => Ok("ok\n"),
+        Some(reason) => Err(Problem::new(Kind::Stopping, format!("this replica stopped: {reason}"))),
+    }
+}
+
+/// `GET /readyz`: 503 with the reasons.
+pub async fn readyz(State(api): State<Api>) -> (StatusCode, Json<ReadyView>) {
+    let reasons = reasons(&api);
+    let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(ReadyView { ready: reasons.is_empty(), reasons }))
+}
+
+fn reasons(api: &Api) -> Vec<String> {
+    let (node, status) = (api.node(), api.node().status());
+    let mut reasons = Vec::new();
+    if let Some(reason) = node.watch_fatal().borrow().as_ref() {
+        reasons.push(format!("this replica stopped: {reason}"));
+    }
+    if status.leader.is_none() {
+        reasons.push("no leader is known: are a majority of the replicas up and connected?".to_owned());
+    }
+    let behind = status.committed.unwrap_or(0).saturating_sub(node.applied_index());
+    if behind > BEHIND_MAX {
+        reasons.push(format!("{behind} entries are not applied yet"));
+    }
+    // A leader that was cut off goes on calling itself one.
+    let lease_ms = 2 * node.options().election_max_ms;
+    if node.is_leading() && node.quorum_age_ms().is_none_or(|age| age > lease_ms) {
+        reasons.push("this replica calls itself leader, and no majority answers it".to_owned());
+    }
+    reasons
+}

@@ -1,0 +1,64 @@
+//! Questions to people, their answers, and devices that failed too often.
+
+use axum::extract::State;
+use serde::Deserialize;
+
+use crate::kitchen::{Command, Refusal};
+
+use super::Api;
+use super::answer::Answer;
+use super::extract::{Consistency, Id, Json, Plain, Query, at_most};
+use super::problems::{Kind, Problem};
+use super::views::Items;
+use super::views::incident::{DecisionBody, EscalationView, IncidentView};
+
+/// `?open=true`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListQuery {
+    /// Only those that wait for an answer, or only those that have one.
+    #[serde(default)]
+    open: Option<bool>,
+    /// How fresh the answer must be.
+    #[serde(default)]
+    consistency: Consistency,
+}
+
+/// `GET /v1/incidents`.
+pub async fn list(State(api): State<Api>, Query(q): Query<ListQuery>) -> Result<Answer<Items<IncidentView>>, Problem> {
+    let read = api.read(q.consistency, |kitchen, now| {
+        let incidents = kitchen.incidents().filter(|i| q.open.is_none_or(|open| open == i.answer.is_none()));
+        incidents.map(|i| IncidentView::of(i, now)).collect()
+    });
+    Ok(read.await?.map(|items| Items { items }))
+}
+
+/// `POST /v1/incidents/{id}/decision`.
+pub async fn decide(
+    State(api): State<Api>,
+    Id(id): Id<u64>,
+    Json(body): Json<DecisionBody>,
+) -> Result<Answer<IncidentView>, Problem> {
+    let decision = body.decision().ok_or_else(|| {
+        let detail = "on_device, and only on_device, needs a place: {\"device\": …, \"lane\": …}";
+        Problem::new(Kind::Invalid, detail)
+    })?;
+    let (actor, reason) = (at_most("actor", body.actor, 100)?, at_most("reason", body.reason, 200)?);
+    if actor.trim().is_empty() || reason.trim().is_empty() {
+        return Err(Problem::new(Kind::Invalid, "a decision is on record: name actor and reason"));
+    }
+    api.write(Command::DecideIncident { incident: id, decision, actor, reason }).await?;
+    let seen = api.look(|kitchen, now| kitchen.incidents().find(|i| i.id == id).map(|i| IncidentView::of(i, now)));
+    seen.or(|| Refusal::UnknownIncident { incident: id }.into())
+}
+
+/// `GET /v1/escalations`.
+pub async fn escalations(
+    State(api): State<Api>,
+    Query(query): Query<Plain>,
+) -> Result<Answer<Items<EscalationView>>, Problem> {
+    let read = api.read(query.consistency, |kitchen, now| {
+        kitchen.escalations().map(|(id, e)| EscalationView::of(*id, e, now)).collect()
+    });
+    Ok(read.await?.map(|items| Items { items }))
+}

@@ -1,0 +1,141 @@
+//! Orders: placing, showing, cancelling, collecting. `list` has the pages, `history` what was tried.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+
+use crate::kitchen::order::archive_key;
+use crate::kitchen::rows::decode;
+use crate::kitchen::{
+    ArchivedOrder, Command, Kitchen, Millis, NewOrder, Order, OrderId, RecipeId, Refusal, Reply, Source,
+};
+
+use super::Api;
+use super::answer::Answer;
+use super::extract::{Consistency, Id, Json, MaybeJson, Plain, Query, Word};
+use super::problems::{Kind, Problem};
+use super::views::order::OrderView;
+
+/// An order as its client states it; its id is in the path or in the key.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewOrderBody {
+    /// One recipe for each pizza.
+    items: Vec<RecipeId>,
+    /// Higher goes first.
+    #[serde(default)]
+    priority: i8,
+    /// Ready within so many milliseconds; the site's promise if it is missing.
+    #[serde(default)]
+    promise_ms: Option<Millis>,
+}
+
+/// `PUT /v1/orders/{id}`: 201 the first time, 200 when the same is asked again.
+pub async fn place(
+    State(api): State<Api>,
+    Id(id): Id<OrderId>,
+    Json(body): Json<NewOrderBody>,
+) -> Result<Response, Problem> {
+    let NewOrderBody { items, priority, promise_ms } = body;
+    let new = NewOrder { id: id.clone(), items, priority, promise_ms, source: Source::Local };
+    let created = match api.write(Command::PlaceOrder(new)).await? {
+        Reply::Placed { created, .. } => created,
+        Reply::Done | Reply::Unchanged | Reply::InCharge { .. } | Reply::Refused(_) => false,
+    };
+    let mut answer = api.find_here(&id, OrderView::open, OrderView::archived).await?;
+    answer.status = if created { StatusCode::CREATED } else { StatusCode::OK };
+    let mut response = answer.into_response();
+    if let Ok(location) = HeaderValue::from_str(&format!("/v1/orders/{id}")) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(response)
+}
+
+/// `POST /v1/orders`: the same, with the id in the header Idempotency-Key.
+pub async fn create(
+    state: State<Api>,
+    headers: HeaderMap,
+    body: Result<Json<NewOrderBody>, Problem>,
+) -> Result<Response, Problem> {
+    let key = headers.get("idempotency-key").and_then(|v| v.to_str().ok()).map(|v| v.trim().trim_matches('"'));
+    let key = key.ok_or_else(|| {
+        let detail = "send the header idempotency-key with an id of your choice, and repeat it when you try again: it names the order";
+        Problem::new(Kind::MissingIdempotencyKey, detail)
+    })?;
+    let id = key.parse().map_err(|e| Problem::new(Kind::BadId, e))?;
+    place(state, Id(id), body?).await
+}
+
+/// `GET /v1/orders/{id}`.
+pub async fn show(
+    State(api): State<Api>,
+    Id(id): Id<OrderId>,
+    Query(query): Query<Plain>,
+) -> Result<Answer<OrderView>, Problem> {
+    api.find(query.consistency, &id, OrderView::open, OrderView::archived).await
+}
+
+/// `POST /v1/orders/{id}/cancellation` and `DELETE /v1/orders/{id}`.
+pub async fn cancel(
+    State(api): State<Api>,
+    Id(id): Id<OrderId>,
+    MaybeJson(said): MaybeJson<Word>,
+) -> Result<Answer<OrderView>, Problem> {
+    let (actor, reason) = (said.actor()?, said.reason()?);
+    let reason = if reason.is_empty() { format!("cancelled by {actor}") } else { reason };
+    api.write(Command::CancelOrder { order: id.clone(), reason }).await?;
+    api.find_here(&id, OrderView::open, OrderView::archived).await
+}
+
+/// `POST /v1/orders/{id}/collection`: it was handed out.
+pub async fn collect(
+    State(api): State<Api>,
+    Id(id): Id<OrderId>,
+    MaybeJson(_): MaybeJson<Word>,
+) -> Result<Answer<OrderView>, Problem> {
+    api.write(Command::CollectOrder { order: id.clone() }).await?;
+    api.find_here(&id, OrderView::open, OrderView::archived).await
+}
+
+impl Api {
+    /// An order, open or archived, as fresh as asked.
+    pub(super) async fn find<T>(
+        &self,
+        consistency: Consistency,
+        id: &OrderId,
+        open: impl FnOnce(&Order, &Kitchen, Millis) -> T,
+        ended: impl FnOnce(&ArchivedOrder) -> T,
+    ) -> Result<Answer<T>, Problem> {
+        let staleness = self.read(consistency, |_, _| ()).await?.staleness;
+        let found = self.find_here(id, open, ended).await?;
+        Ok(Answer { staleness, ..found })
+    }
+
+    /// An order, open or archived, as it is here.
+    pub(super) async fn find_here<T>(
+        &self,
+        id: &OrderId,
+        open: impl FnOnce(&Order, &Kitchen, Millis) -> T,
+        ended: impl FnOnce(&ArchivedOrder) -> T,
+    ) -> Result<Answer<T>, Problem> {
+        let seen = self.look(|kitchen, now| kitchen.order(id).map(|order| open(order, kitchen, now)));
+        if seen.body.is_some() {
+            return seen.or(|| unknown(id));
+        }
+        // It may have ended a moment ago.
+        self.wait_until_written(seen.index).await?;
+        let archived = self.archived(id)?;
+        seen.map(|_| archived.as_ref().map(ended)).or(|| unknown(id))
+    }
+
+    /// An order that ended.
+    pub(super) fn archived(&self, id: &OrderId) -> Result<Option<ArchivedOrder>, Problem> {
+        let bytes = self.node().archive_get(&archive_key(id)).map_err(Problem::storage)?;
+        bytes.map(|bytes| decode(&bytes).map_err(Problem::storage)).transpose()
+    }
+}
+
+fn unknown(id: &OrderId) -> Problem {
+    Refusal::UnknownOrder { order: id.clone() }.into()
+}

@@ -1,0 +1,60 @@
+//! The menu and the site's settings: read whole, replaced whole.
+
+use axum::extract::State;
+
+use crate::kitchen::{Command, RecipeId, Reply};
+
+use super::Api;
+use super::answer::Answer;
+use super::extract::{Id, Json, Plain, Query};
+use super::problems::{Kind, Problem};
+use super::views::Items;
+use super::views::recipe::{RecipeBody, RecipeView, SettingsBody};
+
+/// `GET /v1/recipes`.
+pub async fn list(State(api): State<Api>, Query(q): Query<Plain>) -> Result<Answer<Items<RecipeView>>, Problem> {
+    let read = api.read(q.consistency, |kitchen, _| kitchen.recipes().map(RecipeView::of).collect());
+    Ok(read.await?.map(|items| Items { items }))
+}
+
+/// `GET /v1/recipes/{id}`.
+pub async fn show(
+    State(api): State<Api>,
+    Id(id): Id<RecipeId>,
+    Query(query): Query<Plain>,
+) -> Result<Answer<RecipeView>, Problem> {
+    let read = api.read(query.consistency, |kitchen, _| kitchen.recipe(&id).map(RecipeView::of));
+    read.await?.or(|| no_such(&id))
+}
+
+/// `PUT /v1/recipes/{id}`: new or changed; pizzas that are begun keep what they were begun with.
+pub async fn put(
+    State(api): State<Api>,
+    Id(id): Id<RecipeId>,
+    Json(body): Json<RecipeBody>,
+) -> Result<Answer<RecipeView>, Problem> {
+    let reply = api.write(Command::PutRecipe { recipe: body.named(id.clone()) }).await?;
+    let mut answer = api.look(|kitchen, _| kitchen.recipe(&id).map(RecipeView::of)).or(|| no_such(&id))?;
+    if reply != Reply::Unchanged && answer.body.version == 1 {
+        answer.status = axum::http::StatusCode::CREATED;
+    }
+    Ok(answer)
+}
+
+/// `GET /v1/kitchen/settings`.
+pub async fn settings(State(api): State<Api>, Query(q): Query<Plain>) -> Result<Answer<SettingsBody>, Problem> {
+    api.read(q.consistency, |kitchen, _| kitchen.settings().into()).await
+}
+
+/// `PUT /v1/kitchen/settings`.
+pub async fn configure(
+    State(api): State<Api>,
+    Json(body): Json<SettingsBody>,
+) -> Result<Answer<SettingsBody>, Problem> {
+    api.write(Command::Configure { settings: body.into() }).await?;
+    Ok(api.look(|kitchen, _| kitchen.settings().into()))
+}
+
+fn no_such(id: &RecipeId) -> Problem {
+    Problem::new(Kind::NoSuchRecipe, format!("there is no recipe {id}: see /v1/recipes")).with("recipe", id.as_str())
+}

@@ -1,0 +1,102 @@
+//! The replicas, as one of them sees them.
+
+use serde::Serialize;
+
+/// The cluster.
+#[derive(Clone, Debug, Serialize)]
+pub struct ClusterView {
+    /// Its name.
+    pub cluster: String,
+    /// The kitchen's name.
+    pub kitchen: String,
+    /// The program's version, on the replica that answered.
+    pub version: String,
+    /// The replica that answered: the view is its own.
+    pub seen_by: u64,
+    /// Who leads, as far as it knows.
+    pub leader: Option<u64>,
+    /// Raft's term.
+    pub term: u64,
+    /// The voters.
+    pub members: Vec<MemberView>,
+    /// The log, here.
+    pub log: LogView,
+    /// On the leader: how long ago a majority acknowledged it.
+    pub quorum_age_ms: Option<u64>,
+    /// Being in charge, here.
+    pub tenure: TenureView,
+}
+
+/// A voter.
+#[derive(Clone, Debug, Serialize)]
+pub struct MemberView {
+    /// Its number.
+    pub node: u64,
+    /// leader, follower, candidate, learner or stopped, as far as the answering replica knows.
+    pub role: String,
+    /// Where its API is.
+    pub api: Option<String>,
+    /// Where other replicas reach it.
+    pub peer: String,
+    /// On the leader: the last entry that this member has stored.
+    pub stored: Option<u64>,
+    /// On the leader: how many entries this member has yet to store.
+    pub lag: Option<u64>,
+}
+
+/// The log of the replica that answered.
+#[derive(Clone, Debug, Serialize)]
+pub struct LogView {
+    /// The last entry here.
+    pub last: Option<u64>,
+    /// The last entry that is known to be committed.
+    pub committed: Option<u64>,
+    /// The last entry that is applied.
+    pub applied: u64,
+    /// The last entry in the newest snapshot.
+    pub snapshot: Option<u64>,
+}
+
+/// What a replica says of being in charge.
+#[derive(Clone, Debug, Serialize)]
+pub struct TenureView {
+    /// Whether it gives the instructions.
+    pub in_charge: bool,
+    /// The epoch of its tenure.
+    pub epoch: Option<u64>,
+    /// How many tenures this process has begun.
+    pub tenures: u64,
+    /// Instructions published by this process, repetitions included.
+    pub instructions_published: u64,
+    /// Leases answered by this process.
+    pub leases_answered: u64,
+    /// Payloads refused by this process.
+    pub payloads_refused: u64,
+    /// The message brokers.
+    pub brokers: Vec<BrokerView>,
+}
+
+/// One broker.
+#[derive(Clone, Debug, Serialize)]
+pub struct BrokerView {
+    /// Its address.
+    pub url: String,
+    /// Connected and subscribed.
+    pub connected: bool,
+}
+
+/// After a hand-over.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct TransferView {
+    /// Who leads now.
+    pub leader: u64,
+}
+
+/// Whether a replica should get requests.
+#[derive(Clone, Debug, Serialize)]
+pub struct ReadyView {
+    /// True when it should.
+    pub ready: bool,
+    /// Why not.
+    pub reasons: Vec<String>,
+}

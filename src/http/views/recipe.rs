@@ -1,0 +1,189 @@
+//! Recipes and settings, as they are read and written. Both are replaced whole: read, change, put.
+
+use serde::{Deserialize, Serialize};
+
+use crate::kitchen::recipe::{Gates, Settings};
+use crate::kitchen::{Gate, Millis, Recipe, RecipeId};
+
+/// A recipe as it is read.
+#[derive(Clone, Debug, Serialize)]
+pub struct RecipeView {
+    /// Name, as orders use it.
+    pub id: String,
+    /// Grows with every change.
+    pub version: u32,
+    /// The rest.
+    #[serde(flatten)]
+    pub body: RecipeBody,
+}
+
+/// A recipe as it is written; its name is in the path.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecipeBody {
+    /// For people.
+    pub title: String,
+    /// From dough to topping on a before-oven robot.
+    pub prep_ms: Millis,
+    /// Into the oven, or out of it.
+    pub transfer_ms: Millis,
+    /// In the oven.
+    pub bake_ms: Millis,
+    /// How long a baked pizza may stay in the oven before it burns.
+    pub window_ms: Millis,
+    /// How long a prepared pizza may wait before its dough is stale.
+    pub stale_ms: Millis,
+    /// Slice and pack.
+    pub finish_ms: Millis,
+    /// Name of the oven's program.
+    pub oven_program: String,
+    /// Which steps a camera judges.
+    #[serde(default)]
+    pub gates: GatesBody,
+}
+
+/// Which steps wait for a verdict.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GatesBody {
+    /// After the preparation.
+    pub prep: GateBody,
+    /// After the oven.
+    pub bake: GateBody,
+    /// After packing.
+    pub finish: GateBody,
+}
+
+/// What a step does with cameras.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GateBody {
+    /// No camera judges the step.
+    #[default]
+    None,
+    /// Without a verdict the pizza goes on, marked unverified.
+    Wanted,
+    /// Without a verdict a person decides.
+    Required,
+}
+
+impl RecipeView {
+    /// A recipe of the menu.
+    pub fn of(recipe: &Recipe) -> Self {
+        Self { id: recipe.id.to_string(), version: recipe.version, body: RecipeBody::of(recipe) }
+    }
+}
+
+impl RecipeBody {
+    /// What can be written back.
+    pub fn of(recipe: &Recipe) -> Self {
+        let gates = recipe.gates;
+        Self {
+            title: recipe.title.clone(),
+            prep_ms: recipe.prep_ms,
+            transfer_ms: recipe.transfer_ms,
+            bake_ms: recipe.bake_ms,
+            window_ms: recipe.window_ms,
+            stale_ms: recipe.stale_ms,
+            finish_ms: recipe.finish_ms,
+            oven_program: recipe.oven_program.clone(),
+            gates: GatesBody { prep: gates.prep.into(), bake: gates.bake.into(), finish: gates.finish.into() },
+        }
+    }
+
+    /// The recipe under this name.
+    pub fn named(self, id: RecipeId) -> Recipe {
+        let gates = self.gates;
+        Recipe {
+            id,
+            version: 0,
+            title: self.title,
+            prep_ms: self.prep_ms,
+            transfer_ms: self.transfer_ms,
+            bake_ms: self.bake_ms,
+            window_ms: self.window_ms,
+            stale_ms: self.stale_ms,
+            finish_ms: self.finish_ms,
+            oven_program: self.oven_program,
+            gates: Gates { prep: gates.prep.into(), bake: gates.bake.into(), finish: gates.finish.into() },
+        }
+    }
+}
+
+impl From<Gate> for GateBody {
+    fn from(gate: Gate) -> Self {
+        match gate {
+            Gate::None => Self::None,
+            Gate::Wanted => Self::Wanted,
+            Gate::Required => Self::Required,
+        }
+    }
+}
+
+impl From<GateBody> for Gate {
+    fn from(gate: GateBody) -> Self {
+        match gate {
+            GateBody::None => Self::None,
+            GateBody::Wanted => Self::Wanted,
+            GateBody::Required => Self::Required,
+        }
+    }
+}
+
+macro_rules! settings {
+    ($($(#[$doc:meta])* $name:ident: $type:ty,)*) => {
+        /// The site's settings. All fields are written at once: a missing one is refused, not reset.
+        #[derive(Clone, Debug, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct SettingsBody { $($(#[$doc])* pub $name: $type,)* }
+
+        impl From<&Settings> for SettingsBody {
+            fn from(settings: &Settings) -> Self {
+                Self { $($name: settings.$name.clone(),)* }
+            }
+        }
+
+        impl From<SettingsBody> for Settings {
+            fn from(body: SettingsBody) -> Self {
+                Self { $($name: body.$name,)* }
+            }
+        }
+    };
+}
+
+settings! {
+    /// Adopt a device that announces itself at once; otherwise an operator says yes.
+    adopt_at_once: bool,
+    /// So many failures within `failure_window_ms` put a device into quarantine and reach the backend.
+    failures_max: u32,
+    /// See `failures_max`.
+    failure_window_ms: Millis,
+    /// The first quarantine; each further one lasts twice as long.
+    quarantine_ms: Millis,
+    /// How long a kitchen that is out of order keeps the backend's orders that are not begun.
+    return_after_ms: Millis,
+    /// How long a start lease holds.
+    lease_ms: Millis,
+    /// How long after its last lease a task with `after` may still start.
+    orphan_ms: Millis,
+    /// The largest election timeout of the replicas.
+    election_max_ms: Millis,
+    /// How long an instruction may wait on its device before it expires.
+    start_within_ms: Millis,
+    /// How long past its watchdog a device may be silent about a task.
+    stuck_grace_ms: Millis,
+    /// How long a step waits for a camera that gives no verdict.
+    verdict_wait_ms: Millis,
+    /// How long a person has for a pizza whose place is uncertain.
+    uncertain_ms: Millis,
+    /// The promise of an order that names none.
+    promise_ms: Millis,
+    /// How many pizzas one order may have.
+    pizzas_per_order_max: u32,
+    /// How many pizzas may be open at once.
+    open_pizzas_max: u32,
+    /// How often one item is made before a person decides.
+    remakes_max: u16,
+    /// Keep outcomes for the main backend.
+    feed: bool,
+}

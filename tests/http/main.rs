@@ -1,0 +1,10 @@
+//! The HTTP API and the operator's command line over real replicas, sockets and disks, without devices.
+
+mod cluster;
+mod ctl;
+mod errors;
+mod events;
+mod fuzz;
+mod kitchen;
+mod orders;
+mod support;
