@@ -1,0 +1,100 @@
+//! Asks one replica, and the next one when it is dead. Never repeats what may have been done and is not safe to repeat.
+
+use std::time::Duration;
+
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+
+use super::failure::Failure;
+
+/// Longer than the longest poll of `events`.
+const LIMIT: Duration = Duration::from_secs(40);
+
+/// The replicas, and a connection to them.
+pub struct Client {
+    urls: Vec<String>,
+    http: reqwest::Client,
+}
+
+/// Why one replica's answer is none.
+enum Miss {
+    /// Surely nothing was done: the next one may be asked.
+    NotDone(String),
+    /// It may have been done.
+    Unknown(String),
+}
+
+impl Client {
+    /// Asks in this order.
+    pub fn new(urls: Vec<String>) -> Self {
+        let http = reqwest::Client::builder().no_proxy().connect_timeout(Duration::from_secs(2)).timeout(LIMIT);
+        Self { urls, http: http.build().expect("a plain client needs nothing that can fail") }
+    }
+
+    /// Reads.
+    pub async fn get(&self, path: &str) -> Result<Value, Failure> {
+        self.request(Method::GET, path, None).await
+    }
+
+    /// Asks with a body; only PUT and GET are repeated when the outcome is unknown.
+    pub async fn send(&self, method: Method, path: &str, body: Value) -> Result<Value, Failure> {
+        self.request(method, path, Some(body)).await
+    }
+
+    async fn request(&self, method: Method, path: &str, body: Option<Value>) -> Result<Value, Failure> {
+        let repeatable = method == Method::GET || method == Method::PUT;
+        let (mut tried, mut refused) = (Vec::new(), None);
+        for url in &self.urls {
+            match self.ask(&method, url, path, body.as_ref()).await? {
+                Ok(answer) => return Ok(answer),
+                Err(Err(problem)) => refused = Some(problem),
+                Err(Ok(Miss::NotDone(why))) => tried.push(format!("  {url}: {why}")),
+                Err(Ok(Miss::Unknown(why))) if repeatable => tried.push(format!("  {url}: {why}")),
+                Err(Ok(Miss::Unknown(why))) => return Err(Failure::Unknown { url: url.clone(), why }),
+            }
+        }
+        Err(refused.map_or_else(|| Failure::Unreachable { tried: tried.join("\n") }, Failure::refused))
+    }
+
+    /// Outer Err: final. Inner: the answer, or why another replica is asked: a problem of this one alone, or no answer.
+    async fn ask(
+        &self,
+        method: &Method,
+        url: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Result<Value, Result<Miss, Value>>, Failure> {
+        let mut request = self.http.request(method.clone(), format!("{url}{path}"));
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = match request.send().await {
+            Ok(answer) => answer,
+            Err(e) if e.is_connect() || e.is_builder() => return Ok(Err(Ok(Miss::NotDone(cause(&e))))),
+            Err(e) => return Ok(Err(Ok(Miss::Unknown(cause(&e))))),
+        };
+        let (status, not_applied) = (answer.status(), answer.headers().contains_key("brigade-not-applied"));
+        let value = match answer.bytes().await {
+            Ok(bytes) => serde_json::from_slice::<Value>(&bytes).ok(),
+            Err(e) => return Ok(Err(Ok(Miss::Unknown(cause(&e))))),
+        };
+        let value = value.ok_or_else(|| Failure::Foreign { url: url.to_owned(), status: status.as_u16() })?;
+        if status.is_success() {
+            return Ok(Ok(value));
+        }
+        if value["type"].as_str().is_none() {
+            return Err(Failure::Foreign { url: url.to_owned(), status: status.as_u16() });
+        }
+        let of_this_replica = status == StatusCode::SERVICE_UNAVAILABLE && (not_applied || method == Method::GET);
+        if of_this_replica { Ok(Err(Err(value))) } else { Err(Failure::refused(value)) }
+    }
+}
+
+/// The innermost cause says most: "Connection refused".
+fn cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}

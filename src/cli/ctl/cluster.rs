@@ -1,0 +1,58 @@
+//! `brigade ctl cluster`.
+
+use clap::Subcommand;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::table::{pairs, table};
+use super::{Failure, Out, Session, text};
+
+/// What is done with the replicas.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Cluster {
+    /// Members, leader, log, brokers, as the first replica that answers sees them.
+    Status,
+    /// Hands leadership over.
+    Transfer {
+        /// To this node; to the one that has stored most, if it is missing.
+        #[arg(long)]
+        to: Option<u64>,
+    },
+}
+
+pub async fn run(session: &Session, cluster: Cluster, out: Out<'_>) -> Result<(), Failure> {
+    match cluster {
+        Cluster::Status => {
+            let answer = session.client.get("/v1/cluster").await?;
+            session.print(out, &answer, show)
+        }
+        Cluster::Transfer { to } => {
+            let body = to.map_or(json!({}), |to| json!({ "to": to }));
+            let answer = session.client.send(Method::POST, "/v1/cluster/transfer", body).await?;
+            session.print(out, &answer, |a| format!("node {} leads\n", text(a, "/leader")))
+        }
+    }
+}
+
+fn show(c: &Value) -> String {
+    let quorum = c["quorum_age_ms"].as_u64().map_or("-".to_owned(), |ms| format!("{ms} ms ago"));
+    let log = ["last", "committed", "applied", "snapshot"].map(|n| format!("{n} {}", text(c, &format!("/log/{n}"))));
+    let head = pairs(&[
+        (
+            "cluster",
+            format!("{} (kitchen {}, version {})", text(c, "/cluster"), text(c, "/kitchen"), text(c, "/version")),
+        ),
+        ("seen by", format!("node {}", text(c, "/seen_by"))),
+        ("leader", text(c, "/leader")),
+        ("term", text(c, "/term")),
+        ("log", log.join(", ")),
+        ("majority", quorum),
+        ("in charge", text(c, "/tenure/in_charge")),
+    ]);
+    let members = c["members"].as_array().map_or(&[][..], Vec::as_slice);
+    let row = |m: &Value| [text(m, "/node"), text(m, "/role"), text(m, "/api"), text(m, "/stored"), text(m, "/lag")];
+    let members = table(["NODE", "ROLE", "API", "STORED", "LAG"], members.iter().map(row));
+    let brokers = c["tenure"]["brokers"].as_array().map_or(&[][..], Vec::as_slice);
+    let row = |b: &Value| [text(b, "/url"), text(b, "/connected")];
+    format!("{head}\n{members}\n{}", table(["BROKER", "CONNECTED"], brokers.iter().map(row)))
+}

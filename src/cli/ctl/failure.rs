@@ -1,0 +1,81 @@
+//! Why a command did not do what it should. Each text ends in what to do.
+
+use std::io;
+
+use serde_json::Value;
+
+/// A command that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// A replica said no.
+    #[error("{0}")]
+    Refused(Box<Refused>),
+    /// It may have been done, or not.
+    #[error("the answer of {url} did not come ({why}): it may have been done, or not. Look before you try again")]
+    Unknown {
+        /// Who was asked.
+        url: String,
+        /// What the connection says.
+        why: String,
+    },
+    /// Nobody answered.
+    #[error("no replica answered:\n{tried}\nIs one running there? Name others with --api URL or BRIGADE_API=URL,URL")]
+    Unreachable {
+        /// One line for each URL.
+        tried: String,
+    },
+    /// Something answered that is no API of this program.
+    #[error("{url} answered {status}, and not as this program's API does: is the URL right?")]
+    Foreign {
+        /// Who was asked.
+        url: String,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// The output can't be written.
+    #[error("the output can't be written: {0}")]
+    Output(#[from] io::Error),
+}
+
+/// A problem document as it came.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// The last part of its type.
+    pub word: String,
+    /// All of it.
+    pub problem: Value,
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let text = |name: &str| self.problem[name].as_str().unwrap_or_default().to_owned();
+        write!(f, "{}: {}", text("title"), text("detail"))?;
+        hint(&self.word).map_or(Ok(()), |hint| write!(f, "\nHint: {hint}"))
+    }
+}
+
+impl Failure {
+    /// From a problem document.
+    pub(super) fn refused(problem: Value) -> Self {
+        let word = problem["type"].as_str().and_then(|t| t.rsplit(':').next()).unwrap_or_default().to_owned();
+        Self::Refused(Box::new(Refused { word, problem }))
+    }
+
+    /// 1, or 3 if nobody was reached. 2 is clap's.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Unreachable { .. } => 3,
+            Self::Refused(_) | Self::Unknown { .. } | Self::Foreign { .. } | Self::Output(_) => 1,
+        }
+    }
+}
+
+fn hint(word: &str) -> Option<&'static str> {
+    match word {
+        "unknown-order" => Some("brigade ctl orders list --status all"),
+        "unknown-device" => Some("brigade ctl devices list"),
+        "unknown-incident" => Some("brigade ctl incidents list"),
+        "no-quorum" | "no-leader" => Some("brigade ctl cluster status shows which replicas are up"),
+        _ => None,
+    }
+}

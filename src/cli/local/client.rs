@@ -1,0 +1,169 @@
+//! A client of a kitchen on this machine: places orders with ids of its own, and asks where they are. It tries every replica, and repeats: an order's id
+//! makes that safe.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::kitchen::limit::Line;
+
+/// How long the client repeats a request before it gives up.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// An order that a replica accepted.
+#[derive(Clone, Debug)]
+pub struct Placed {
+    /// Its id.
+    pub id: String,
+    /// A recipe for each pizza.
+    pub items: Vec<String>,
+}
+
+/// Asks the replicas' API.
+pub struct Client {
+    http: reqwest::Client,
+    apis: Vec<String>,
+}
+
+impl Client {
+    /// A client of these replicas.
+    pub fn new(apis: Vec<String>) -> Self {
+        let http = reqwest::Client::builder().timeout(Duration::from_secs(5)).build();
+        Self { http: http.unwrap_or_default(), apis }
+    }
+
+    /// The line, once so many devices are there and the kitchen is NORMAL.
+    pub async fn line_when_normal(&self, devices: usize) -> Option<Line> {
+        let there = self.get("/v1/devices").await?.pointer("/items")?.as_array()?.len();
+        if there < devices {
+            return None;
+        }
+        let kitchen = self.get("/v1/kitchen").await?;
+        if kitchen.pointer("/state")?.as_str()? != "NORMAL" {
+            return None;
+        }
+        let up = |stage: &str| Some(kitchen.pointer(&format!("/capacity/{stage}/up"))?.as_u64()? as u32);
+        Some(Line { before: up("prep")?, slots: up("bake")?, after: up("finish")? })
+    }
+
+    /// Places orders from the menu in turn. Returns those that were accepted: all, or an error.
+    pub async fn place_orders(&self, orders: u32, pizzas: u32) -> Result<Vec<Placed>> {
+        let menu = self.menu().await?;
+        let mut placed = Vec::new();
+        let mut next = menu.iter().cycle();
+        for n in 0..orders {
+            let count = if pizzas == 0 { n % 4 + 1 } else { pizzas };
+            let items: Vec<String> = (0..count).filter_map(|_| next.next().cloned()).collect();
+            let order = Placed { id: format!("demo-{n}"), items };
+            self.place(&order).await?;
+            placed.push(order);
+        }
+        Ok(placed)
+    }
+
+    async fn menu(&self) -> Result<Vec<String>> {
+        let recipes = self.get("/v1/recipes").await.context("no replica shows its menu")?;
+        let ids = recipes["items"].as_array().into_iter().flatten();
+        let menu: Vec<String> = ids.filter_map(|r| Some(r["id"].as_str()?.to_owned())).collect();
+        if menu.is_empty() {
+            bail!("the menu is empty");
+        }
+        Ok(menu)
+    }
+
+    /// A client of the leader alone.
+    pub async fn leader_api(&self, site: &super::Site) -> Result<Self> {
+        let leader = self.leader().await.context("nobody leads")?;
+        let api = site.api(leader).context("the leader is none of ours")?;
+        Ok(Self { http: self.http.clone(), apis: vec![api] })
+    }
+
+    /// Takes an order back.
+    pub async fn cancel(&self, id: &str) -> Result<()> {
+        for api in &self.apis {
+            let asked = self.http.post(format!("{api}/v1/orders/{id}/cancellation")).json(&json!({})).send().await;
+            if asked.is_ok_and(|answer| answer.status().is_success()) {
+                return Ok(());
+            }
+        }
+        bail!("order {id} was not cancelled")
+    }
+
+    /// Asks the leader to hand over to another replica.
+    pub async fn transfer(&self) -> Result<()> {
+        for api in &self.apis {
+            let asked = self.http.post(format!("{api}/v1/cluster/transfer")).json(&json!({})).send().await;
+            if asked.is_ok_and(|answer| answer.status().is_success()) {
+                return Ok(());
+            }
+        }
+        bail!("no replica handed over")
+    }
+
+    /// Places one order, repeating until some replica has it.
+    pub async fn place(&self, order: &Placed) -> Result<()> {
+        let body = json!({ "items": order.items });
+        let limit = Instant::now() + PATIENCE;
+        let mut last = "no replica answers".to_owned();
+        while Instant::now() < limit {
+            for api in &self.apis {
+                match self.http.put(format!("{api}/v1/orders/{}", order.id)).json(&body).send().await {
+                    Ok(answer) if answer.status().is_success() => return Ok(()),
+                    Ok(answer) if answer.status().is_client_error() => {
+                        bail!("order {} was refused: {}", order.id, answer.text().await.unwrap_or_default());
+                    }
+                    Ok(answer) => last = answer.status().to_string(),
+                    Err(error) => last = error.to_string(),
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        bail!("order {} was not accepted within {} s: {last}", order.id, PATIENCE.as_secs())
+    }
+
+    /// How many orders are open; None if no replica can say.
+    pub async fn open_orders(&self) -> Option<usize> {
+        let kitchen = self.get("/v1/kitchen").await?;
+        Some(kitchen.pointer("/open_orders")?.as_u64()? as usize)
+    }
+
+    /// The node that leads, as the replicas see it.
+    pub async fn leader(&self) -> Option<u64> {
+        self.get("/v1/cluster?consistency=stale").await?.pointer("/leader")?.as_u64()
+    }
+
+    /// Where each order ended.
+    pub async fn ends_of(&self, placed: &[Placed]) -> Result<BTreeMap<String, String>> {
+        let mut ends = BTreeMap::new();
+        for order in placed {
+            let answer = self.get(&format!("/v1/orders/{}", order.id)).await;
+            let status = answer.and_then(|a| Some(a["status"].as_str()?.to_owned()));
+            ends.insert(order.id.clone(), status.unwrap_or_else(|| "MISSING".to_owned()));
+        }
+        Ok(ends)
+    }
+
+    /// One answer from any replica, asked again for a while.
+    async fn get(&self, path: &str) -> Option<Value> {
+        let limit = Instant::now() + Duration::from_secs(5);
+        loop {
+            for api in &self.apis {
+                let answer = self.http.get(format!("{api}{path}")).send().await;
+                if let Ok(answer) = answer
+                    && answer.status() == StatusCode::OK
+                    && let Ok(value) = answer.json().await
+                {
+                    return Some(value);
+                }
+            }
+            if Instant::now() > limit {
+                return None;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}

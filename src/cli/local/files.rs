@@ -1,0 +1,166 @@
+//! Where a kitchen on this machine keeps its files, and which ports it uses: chosen by the system, on loopback.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::config::{Config, MenuConfig, NodeConfig, RaftConfig};
+use crate::device::line::Line;
+use crate::kitchen::Settings;
+use crate::telemetry;
+
+/// How many replicas a kitchen has.
+const NODES: u64 = 3;
+
+/// The kitchen's name.
+const KITCHEN: &str = "demo";
+
+/// What a kitchen on this machine is to be like.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// So many times as fast as life.
+    pub speed: u64,
+    /// A broker to be used instead of one in each replica.
+    pub broker: Option<String>,
+    /// Another line of devices than the built-in one.
+    pub line: Option<PathBuf>,
+    /// A folder that stays; without it, one that is removed at the end.
+    pub keep: Option<PathBuf>,
+}
+
+/// A kitchen's files and addresses.
+pub struct Site {
+    dir: PathBuf,
+    /// Removes the folder at the end, unless it is kept.
+    temporary: Option<tempfile::TempDir>,
+    nodes: Vec<NodeConfig>,
+    brokers: Vec<String>,
+    line: Option<PathBuf>,
+    speed: u64,
+}
+
+impl Site {
+    /// Writes configurations for three nodes and a line of devices.
+    pub fn lay_out(plan: &Plan) -> Result<Self> {
+        // Before anything starts: a line that can't be read would end the devices alone.
+        plan.line.as_deref().map(Line::load).transpose()?;
+        let (dir, temporary) = match &plan.keep {
+            Some(dir) => (dir.clone(), None),
+            None => {
+                let dir = tempfile::Builder::new().prefix("brigade-").tempdir()?;
+                (dir.path().to_owned(), Some(dir))
+            }
+        };
+        std::fs::create_dir_all(&dir).with_context(|| format!("folder {}", dir.display()))?;
+        let ports = free_ports(3 * NODES as usize)?;
+        let at = |n: u64, of: usize| ports[of * NODES as usize + n as usize - 1];
+        let node = |n| NodeConfig { id: n, peer: at(n, 0).to_string(), api: at(n, 1).to_string() };
+        let nodes: Vec<NodeConfig> = (1..=NODES).map(node).collect();
+        let embedded: Vec<SocketAddr> = (1..=NODES).map(|n| at(n, 2)).collect();
+        let brokers = match &plan.broker {
+            Some(url) => vec![url.clone()],
+            None => embedded.iter().map(|address| format!("mqtt://{address}")).collect(),
+        };
+        let site = Self { dir, temporary, nodes, brokers, line: plan.line.clone(), speed: plan.speed };
+        for n in 1..=NODES {
+            let embedded_broker = plan.broker.is_none().then(|| embedded[n as usize - 1]);
+            let config = site.config(n, embedded_broker);
+            write(&site.node_config(n), &toml::to_string(&config)?)?;
+        }
+        Ok(site)
+    }
+
+    fn config(&self, node: u64, embedded_broker: Option<SocketAddr>) -> Config {
+        Config {
+            kitchen: KITCHEN.parse().expect("a word is an id"),
+            node,
+            nodes: self.nodes.clone(),
+            data_dir: self.dir.join(format!("node{node}")),
+            brokers: self.brokers.clone(),
+            listen_peer: None,
+            listen_api: None,
+            embedded_broker,
+            broker_user: None,
+            incarnation: 1,
+            raft: RaftConfig::default(),
+            menu: MenuConfig { speed: self.speed, recipes: Vec::new() },
+            settings: Settings::default(),
+            log: telemetry::Options::default(),
+        }
+    }
+
+    /// What the process of devices is told.
+    pub fn device_args(&self) -> Vec<String> {
+        let mut args = vec!["device".to_owned(), "--kitchen".to_owned(), KITCHEN.to_owned()];
+        args.extend(self.brokers.iter().flat_map(|url| ["--broker".to_owned(), url.clone()]));
+        args.extend(["--speed-pct".to_owned(), (100 * self.speed).to_string()]);
+        args.extend(["--record".to_owned(), self.record().to_string_lossy().into_owned()]);
+        let line = self.line.iter().flat_map(|path| ["--line".to_owned(), path.to_string_lossy().into_owned()]);
+        args.extend(line);
+        args
+    }
+
+    /// Configuration of a node.
+    pub fn node_config(&self, node: u64) -> PathBuf {
+        self.dir.join(format!("node{node}.toml"))
+    }
+
+    /// What the devices physically did.
+    pub fn record(&self) -> PathBuf {
+        self.dir.join("record.jsonl")
+    }
+
+    /// Where a process logs.
+    pub fn log(&self, name: &str) -> PathBuf {
+        self.dir.join(format!("{name}.log"))
+    }
+
+    /// Ids of the nodes.
+    pub fn nodes(&self) -> impl Iterator<Item = u64> {
+        self.nodes.iter().map(|n| n.id)
+    }
+
+    /// Addresses of the API, one for each node.
+    pub fn apis(&self) -> Vec<String> {
+        self.nodes.iter().map(|n| format!("http://{}", n.api)).collect()
+    }
+
+    /// Address of one node's API.
+    pub fn api(&self, node: u64) -> Option<String> {
+        self.nodes.iter().find(|n| n.id == node).map(|n| format!("http://{}", n.api))
+    }
+
+    /// How many devices the line has.
+    pub fn devices(&self) -> Result<usize> {
+        let line = match &self.line {
+            Some(path) => Line::load(path)?,
+            None => Line::built_in(KITCHEN.parse().expect("a word is an id"), Vec::new()),
+        };
+        Ok(line.devices.len())
+    }
+
+    /// The folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The folder; from here on it is kept, for whoever looks into what went wrong.
+    pub fn keep(&mut self) -> &Path {
+        if let Some(temporary) = &mut self.temporary {
+            temporary.disable_cleanup(true);
+        }
+        &self.dir
+    }
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    std::fs::write(path, text).with_context(|| format!("file {}", path.display()))
+}
+
+/// Ports that nobody listens on. All are held until all are found, so that they differ.
+fn free_ports(count: usize) -> Result<Vec<SocketAddr>> {
+    let listeners: Vec<TcpListener> =
+        (0..count).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<_, _>>().context("no free port")?;
+    listeners.iter().map(|l| l.local_addr().context("no free port")).collect()
+}

@@ -1,0 +1,107 @@
+//! The program's subcommands. This is the top layer: it may use anything and nothing uses it.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub mod bench;
+pub mod broker;
+pub mod controller;
+pub mod ctl;
+pub mod demo;
+pub mod device;
+pub mod local;
+
+/// Runs kitchens of pizza-cooking robots, and does not stop.
+#[derive(Parser)]
+#[command(name = "brigade", version, about, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run one controller replica of a kitchen
+    Controller(controller::Args),
+    /// Run a line of simulated robots, ovens and cameras
+    Device(device::Args),
+    /// Run an MQTT broker, for tests and small sites
+    Broker(broker::Args),
+    /// Run a whole kitchen on this machine and cook some orders
+    Demo(demo::Args),
+    /// Measure this program on this machine, each figure beside the limit of disk or network
+    Bench(bench::Args),
+    /// Look after a running kitchen
+    Ctl(ctl::Command),
+}
+
+/// Runs the program. Exit codes: 0 done, 1 failed or refused, 2 wrong usage, 3 unreachable, 70 storage not to be trusted.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("brigade: no runtime: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let code = runtime.block_on(async {
+        match cli.command {
+            Command::Controller(args) => controller::run(args).await,
+            Command::Device(args) => exit_code(device::run(args).await),
+            Command::Broker(args) => exit_code(broker::run(args).await),
+            Command::Demo(args) => demo::run(args).await,
+            Command::Bench(args) => exit_code(bench::run(args).await),
+            Command::Ctl(args) => ctl::run(args).await,
+        }
+    });
+    runtime.shutdown_timeout(std::time::Duration::from_secs(5));
+    code
+}
+
+fn exit_code(result: anyhow::Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("brigade: {}", sentence(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// An error and its causes in one line. Never a backtrace, whatever the environment says; a cause that the line before it already quotes
+/// is left out.
+fn sentence(error: &anyhow::Error) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for cause in error.chain() {
+        let lines: Vec<String> = cause.to_string().lines().map(|line| line.trim().to_owned()).collect();
+        let text = lines.join(" ").trim().to_owned();
+        if parts.last().is_none_or(|before| !before.contains(&text)) {
+            parts.push(text);
+        }
+    }
+    parts.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::{Context, anyhow};
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_free_of_contradictions() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_error_is_one_line_and_says_nothing_twice() {
+        let error = anyhow!("port in use").context("can't start: port in use\n  Suggestion: lsof").context("node 1");
+        assert_eq!(sentence(&error), "node 1: can't start: port in use Suggestion: lsof");
+        let missing = std::fs::read("/no/such/file").context("the line file").unwrap_err();
+        assert!(!sentence(&missing).contains("stack"), "{}", sentence(&missing));
+    }
+}

@@ -1,0 +1,143 @@
+//! The command line: every `--help` as a golden file, and `brigade ctl` as a process against a running controller.
+//!
+//! `UPDATE_GOLDEN=1 cargo test --test cli` writes the files anew.
+
+mod process;
+
+use std::path::PathBuf;
+
+use process::{Ended, Kitchen, brigade, free_address, run};
+use serde_json::Value;
+
+/// Every command and subcommand.
+const COMMANDS: [&str; 34] = [
+    "",
+    "controller",
+    "device",
+    "broker",
+    "demo",
+    "bench",
+    "ctl",
+    "ctl status",
+    "ctl orders",
+    "ctl orders list",
+    "ctl orders show",
+    "ctl orders place",
+    "ctl orders cancel",
+    "ctl orders collect",
+    "ctl devices",
+    "ctl devices list",
+    "ctl devices show",
+    "ctl devices adopt",
+    "ctl devices drain",
+    "ctl devices hold",
+    "ctl devices resume",
+    "ctl devices maintenance",
+    "ctl devices release",
+    "ctl devices retire",
+    "ctl incidents",
+    "ctl incidents list",
+    "ctl incidents decide",
+    "ctl events",
+    "ctl cluster",
+    "ctl cluster status",
+    "ctl cluster transfer",
+    "help",
+    "ctl help",
+    "nonsense",
+];
+
+fn golden(name: &str) -> PathBuf {
+    let name = if name.is_empty() { "brigade".to_owned() } else { name.replace(' ', "-") };
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/cli").join(format!("{name}.txt"))
+}
+
+/// What the command's `--help` prints, on whichever stream.
+fn help(command: &str) -> String {
+    let words: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
+    let words = if command.ends_with("help") || command == "nonsense" { &words[..words.len() - 1] } else { &words[..] };
+    let ended = run(brigade(words));
+    let lines = ended.stdout.lines().chain(ended.stderr.lines()).map(str::trim_end);
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn every_help_is_as_on_file() {
+    let is_update = std::env::var_os("UPDATE_GOLDEN").is_some();
+    for command in COMMANDS {
+        let (path, text) = (golden(command), help(command));
+        if is_update {
+            std::fs::write(&path, &text).expect("tests/golden/cli can be written");
+        }
+        let on_file = std::fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(on_file, text, "brigade {command} --help changed: look at it, then bless it with UPDATE_GOLDEN=1");
+    }
+}
+
+#[test]
+fn every_subcommand_is_among_the_golden_files() {
+    for command in COMMANDS.into_iter().filter(|c| !c.ends_with("help")) {
+        let text = help(command);
+        let Some((_, list)) = text.split_once("Commands:\n") else { continue };
+        for line in list.lines().take_while(|line| line.starts_with("  ")) {
+            let Some(name) = line.split_whitespace().next().filter(|_| !line.starts_with("   ")) else { continue };
+            let full = format!("{command} {name}");
+            assert!(name == "help" || COMMANDS.contains(&full.trim()), "{full:?} has no golden file");
+        }
+    }
+}
+
+fn ctl(api: &str, words: &[&str]) -> Ended {
+    let args: Vec<&str> = ["ctl", "--api", api].into_iter().chain(words.iter().copied()).collect();
+    run(brigade(&args))
+}
+
+#[test]
+fn every_view_is_a_table_and_json() {
+    let mut kitchen = Kitchen::open().with_devices();
+    let api = kitchen.api();
+    for id in ["a", "b"] {
+        let placed = ctl(&api, &["orders", "place", "--recipe", "margherita", "funghi", "--id", id]);
+        assert_eq!(placed.code(), 0, "{}", placed.stderr);
+    }
+    kitchen.wait_until_ready("a");
+    let views: [(&[&str], &[&str]); 8] = [
+        (&["status"], &["NORMAL", "node 1", "prep 2/2"]),
+        (&["orders", "list", "--status", "all"], &["ORDER", "STATUS", "READY"]),
+        (&["orders", "show", "a"], &["margherita", "PACKED", "OUTCOME", "robot"]),
+        (&["devices", "list"], &["DEVICE", "oven4", "IDLE"]),
+        (&["devices", "show", "oven1"], &["LANE", "firmware"]),
+        (&["incidents", "list"], &["QUESTION"]),
+        (&["events"], &["order_accepted", "order=a"]),
+        (&["cluster", "status"], &["leader", "BROKER", "true"]),
+    ];
+    for (words, expected) in views {
+        let shown = ctl(&api, words);
+        assert_eq!((shown.code(), shown.stderr.as_str()), (0, ""), "{words:?}");
+        for word in expected {
+            assert!(shown.stdout.contains(word), "{word:?} in {words:?}:\n{}", shown.stdout);
+        }
+        let json = ctl(&api, &[&["--json"], words].concat());
+        let is_json = |text: &str| serde_json::from_str::<Value>(text).is_ok();
+        let by_line = !json.stdout.is_empty() && json.stdout.lines().all(is_json);
+        assert!(is_json(&json.stdout) || by_line, "{words:?}:\n{}", json.stdout);
+    }
+    kitchen.assert_well();
+}
+
+#[test]
+fn exit_codes_tell_refused_wrong_usage_and_nobody_there_apart() {
+    let kitchen = Kitchen::open();
+    let refused = ctl(&kitchen.api(), &["orders", "show", "none"]);
+    assert_eq!(refused.code(), 1);
+    assert!(refused.stderr.contains("Hint: brigade ctl orders list"), "{}", refused.stderr);
+    assert_eq!(ctl(&kitchen.api(), &["orders", "frobnicate"]).code(), 2);
+    for words in [&["status"][..], &["orders", "place", "--recipe", "margherita"], &["events"]] {
+        let nobody = ctl(&free_address(), words);
+        assert_eq!(nobody.code(), 3, "{words:?}: {}", nobody.stderr);
+        assert!(nobody.stderr.contains("--api URL"), "{}", nobody.stderr);
+        assert!(!nobody.stderr.contains("Error"), "{}", nobody.stderr);
+    }
+    let both = format!("{},{}", free_address(), kitchen.api());
+    assert_eq!(ctl(&both, &["status"]).code(), 0, "the next replica is asked");
+}
