@@ -14,7 +14,7 @@ demo: build ## Run a kitchen of three replicas on this machine; DEMO="--orders 5
 
 test: missing ## Run all tests
 	@scripts/say-what-is-built
-	BRIGADE_NEEDS_MOSQUITTO=1 BRIGADE_NEEDS_PYTHON=1 $(CARGO) test
+	BRIGADE_NEEDS_MOSQUITTO=1 $(CARGO) test
 
 verify: missing ## Check format and lints; writes nothing
 	$(CARGO) fmt --check

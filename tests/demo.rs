@@ -2,8 +2,11 @@
 //!
 //! What is checked comes from the devices' own record: nothing lost, nothing made twice, nothing burnt.
 
-use std::process::{Child, Command, Output, Stdio};
+mod python;
 
+use std::process::{Command, Output};
+
+use python::Robot;
 use serde_json::Value;
 
 /// Runs the demo and returns its last line on standard output, with its success.
@@ -64,34 +67,13 @@ const LINE_WITHOUT_PREP: &str = r#"
     ]
 "#;
 
-/// A process that ends with its test.
-struct Killed(Child);
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// The Python that has paho-mqtt: the first in PATH, or Debian's.
-fn python() -> &'static str {
-    let has_paho = |python: &&str| {
-        let tried = Command::new(python).args(["-c", "import paho.mqtt.client"]).stderr(Stdio::null()).status();
-        tried.is_ok_and(|status| status.success())
-    };
-    ["/usr/bin/python3", "python3"].into_iter().find(has_paho).expect("make test installs python3-paho-mqtt")
-}
-
 #[test]
 fn robots_written_from_the_docs_alone_join_and_cook() {
     let broker = brigade::mqtt::testing::Mosquitto::start().expect("make test installs mosquitto");
     let dir = tempfile::tempdir().expect("a temporary folder");
     let line = dir.path().join("line.toml");
     std::fs::write(&line, LINE_WITHOUT_PREP).expect("the folder can be written");
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/robot.py");
-    let robot = |id| Command::new(python()).args([script, &broker.url(), "demo", id]).spawn().map(Killed);
-    let _robots = [robot("python1").expect("python runs"), robot("python2").expect("python runs")];
+    let _robots = ["python1", "python2"].map(|id| Robot::start(&broker.url(), "demo", id));
     let line = line.to_string_lossy().into_owned();
     let (report, output) =
         demo(&["--orders", "2", "--pizzas", "2", "--speed", "60", "--broker", &broker.url(), "--line", &line]);

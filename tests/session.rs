@@ -1,14 +1,13 @@
 //! Simulated devices against a controller driven by hand, over the embedded broker and a real mosquitto.
 
+mod python;
 mod session_controller;
-
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 
 use brigade::device::line::{self, Line, LineHandle};
 use brigade::device::sim::Entry;
 use brigade::mqtt::testing::AnyBroker;
 use brigade::protocol::*;
+use python::Robot;
 use session_controller::{Controller, task};
 use tokio_util::sync::CancellationToken;
 
@@ -182,32 +181,13 @@ async fn a_lost_report_is_made_good_by_asking_for_the_state() {
     controller.until_task("robot1", "1.0.0-prep", TaskState::Finished).await;
 }
 
-/// Ends the process that it holds, by its own handle.
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// A robot of another make, written in Python after docs/, prepares and loads a pizza for a simulated oven.
 #[tokio::test]
 async fn a_robot_written_in_python_after_the_documents_works_in_the_line() {
-    let script: PathBuf = [env!("CARGO_MANIFEST_DIR"), "tests", "python", "robot.py"].iter().collect();
-    let has_paho = Command::new("python3").args(["-c", "import paho.mqtt.client"]).stderr(Stdio::null()).status();
-    if !has_paho.is_ok_and(|status| status.success()) {
-        assert!(std::env::var_os("BRIGADE_NEEDS_PYTHON").is_none(), "python3 with paho-mqtt is needed");
-        eprintln!("skipped: python3 with paho-mqtt is not installed");
-        return;
-    }
     for broker in AnyBroker::all() {
         let (line, _stop) = start(vec![broker.url()], &["oven1"]);
         let mut controller = Controller::connect(&broker.url(), &kitchen()).await;
-        let mut command = Command::new("python3");
-        command.arg(&script).args([&broker.url(), "k1", "robot9"]).stdin(Stdio::null());
-        let _robot = Process(command.spawn().unwrap());
+        let _robot = Robot::start(&broker.url(), "k1", "robot9");
         controller.until_known("robot9").await;
         controller.until_known("oven1").await;
         let occupied = controller.start("robot9", task("load", Action::Load, 100));
