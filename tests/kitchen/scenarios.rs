@@ -88,6 +88,24 @@ fn an_oven_lost_before_the_load_does_not_keep_the_pizza_waiting() {
     assert_eq!(line.known(&oven).life, Life::Lost, "the other oven baked it");
 }
 
+// 5
+#[test]
+fn a_pizza_that_turns_up_again_is_not_promised_to_a_second_oven_beside_the_lost_one() {
+    let mut line = Line::new(1, 2, 1, 0);
+    line.order("o1", &["plain"]);
+    line.until_state(S::Loading);
+    line.device("b1").faults.fail = 1;
+    line.pass(500);
+    // Its load fails where nobody hears it, and only the robot comes back, with the pizza in its gripper.
+    let oven = line.pizza().oven.clone().expect("a slot").device.to_string();
+    line.device("b1").faults.cut = true;
+    line.device(&oven).faults.cut = true;
+    line.until("nobody knows where it is", |l| l.state() == Some(S::Uncertain));
+    line.device("b1").faults.cut = false;
+    let line = ends_ready(line);
+    assert_eq!(line.known(&oven).life, Life::Lost);
+}
+
 // 2
 #[test]
 fn a_start_that_a_lease_may_have_named_is_not_given_to_another_robot() {
