@@ -23,6 +23,7 @@ use crate::http;
 use crate::leader::{self, Witness};
 use crate::mqtt::broker::{Broker, Options as BrokerOptions};
 use crate::raft::{self, RaftNode};
+use crate::telemetry;
 
 /// How long the servers have to finish what they are answering.
 const SERVERS_END: Duration = Duration::from_secs(2);
@@ -52,7 +53,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<()> {
             kitchen: config.kitchen.to_string(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         },
-        more_metrics: None,
+        more_metrics: Some(Arc::new(telemetry::record())),
         stop: servers.clone(),
     };
     let limits = http::Limits::default();

@@ -1,7 +1,11 @@
-//! Logs to standard error: text for people, or one JSON object a line. Secrets are never fields.
+//! Logs to standard error: text for people, or one JSON object a line. Secrets are never fields. And the process' recorder of counters
+//! and durations, rendered for Prometheus.
 
 use std::io::IsTerminal;
+use std::sync::OnceLock;
+use std::time::Duration;
 
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 
@@ -44,4 +48,32 @@ pub fn start(options: &Options) {
     };
     // A second start in one process (tests) keeps the first.
     drop(started);
+}
+
+/// Upper bounds of the histograms, in seconds: from a read in memory to a write that waits for an election.
+const BUCKETS: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
+
+/// How often samples are put into their buckets where nobody scrapes.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+
+/// Starts recording, once per process, and returns what renders it in Prometheus' text form. Must run within tokio.
+pub fn record() -> impl Fn() -> String + Send + Sync + 'static {
+    let recorder = RECORDER.get_or_init(|| {
+        let builder = PrometheusBuilder::new().set_buckets(&BUCKETS).expect("the buckets are not empty");
+        let recorder = builder.build_recorder();
+        let handle = recorder.handle();
+        // Another recorder can only be one of the same process' tests: it stays.
+        let _ = metrics::set_global_recorder(recorder);
+        let upkeep = handle.clone();
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(UPKEEP).await;
+                upkeep.run_upkeep();
+            }
+        });
+        handle
+    });
+    move || recorder.render()
 }

@@ -58,6 +58,6 @@ fn count(method: &Method, route: String, response: &Response, begun: Instant) {
     let status = response.status().as_u16().to_string();
     metrics::counter!("brigade_http_requests_total", "kind" => method, "route" => route.clone(), "status" => status)
         .increment(1);
-    metrics::histogram!("brigade_http_request_seconds", "kind" => method, "route" => route)
+    metrics::histogram!("brigade_http_request_duration_seconds", "kind" => method, "route" => route)
         .record(begun.elapsed().as_secs_f64());
 }

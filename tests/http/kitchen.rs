@@ -89,6 +89,8 @@ async fn monitoring_sees_that_the_replica_lives_is_ready_and_what_it_counts() {
         "brigade_in_charge 0",
         "brigade_raft_is_leader 1",
         "brigade_instructions_published_total 0",
+        "# TYPE brigade_http_requests_total counter",
+        "# TYPE brigade_http_request_duration_seconds histogram",
     ] {
         assert!(metrics.text.lines().any(|l| l == line), "{line} is not in\n{}", metrics.text);
     }

@@ -175,7 +175,7 @@ pub fn sources(node: &RaftNode, stop: &CancellationToken) -> Sources {
         node: node.clone(),
         leader: watch::Sender::new(status).subscribe(),
         cluster: ClusterInfo { kitchen: "test-kitchen".to_owned(), version: "0.0.0".to_owned() },
-        more_metrics: None,
+        more_metrics: Some(std::sync::Arc::new(brigade::telemetry::record())),
         stop: stop.clone(),
     }
 }
