@@ -107,6 +107,7 @@ impl Bench {
             actions: actions_of(kind).iter().map(action).collect(),
             stages: Vec::new(),
             heartbeat_ms: 1_000,
+            orphan_ms: 10_000,
         };
         let device: DeviceId = id.parse().expect("an id");
         self.devices

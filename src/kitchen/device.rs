@@ -31,7 +31,13 @@ pub struct Facts {
     pub stages: Vec<String>,
     /// How often its heart beats.
     pub heartbeat_ms: Millis,
+    /// How long it may start a task with `after` once no lease names it any more.
+    #[serde(default)]
+    pub orphan_ms: Millis,
 }
+
+/// The longest span for which a device may start tasks on its own; what the device protocol allows.
+const ORPHAN_MS_MAX: Millis = 600_000;
 
 /// One thing that a device can do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +67,12 @@ impl Facts {
         }
         if !(20..=60_000).contains(&self.heartbeat_ms) {
             return Err(format!("beats every {} ms: use 20 to 60000", self.heartbeat_ms));
+        }
+        if self.orphan_ms > ORPHAN_MS_MAX {
+            return Err(format!(
+                "starts tasks {} ms after its last lease: use at most {ORPHAN_MS_MAX}",
+                self.orphan_ms
+            ));
         }
         if self.zone.len() > 48 || self.stages.len() > 8 || self.actions.len() > 32 {
             return Err("names too much: use a zone of at most 48 bytes, 8 stages and 32 actions".to_owned());

@@ -126,11 +126,14 @@ impl Kitchen {
     }
 
     /// Rule (d): lease + margin + watchdog, and `orphan_ms` for what starts by itself, since the last lease that named it. The
-    /// margin: a restarted voter can elect at once while the former leader still leases; and clocks drift, 1 % at most.
+    /// margin: a restarted voter can elect at once while the former leader still leases; and clocks drift, 1 % at most. A lease may be
+    /// as long as it ever was here, and a device knows its own `orphan_ms`, whatever the site's settings say today.
     fn proof_by_time(&self, attempt: &Attempt, named_at: Millis) -> Option<Millis> {
         let settings = self.settings();
-        let orphan_ms = if attempt.has_after { settings.orphan_ms } else { 0 };
-        let span = settings.lease_ms + attempt.max_ms? + orphan_ms;
+        let lease_ms = settings.lease_ms.max(self.meta.lease_ms_max);
+        let its_own = self.devices.get(&attempt.device).map_or(0, |d| d.facts.orphan_ms);
+        let orphan_ms = if attempt.has_after { settings.orphan_ms.max(its_own) } else { 0 };
+        let span = lease_ms + attempt.max_ms? + orphan_ms;
         Some(named_at + span + settings.election_max_ms + span / 100)
     }
 

@@ -104,6 +104,9 @@ pub struct Meta {
     /// Since when nothing can be cooked.
     #[serde(default)]
     pub out_of_order_since: Option<Millis>,
+    /// The longest start lease that earlier settings allowed: a device may still hold one.
+    #[serde(default)]
+    pub lease_ms_max: Millis,
     /// How many pizzas are open.
     pub open_pizzas: u32,
     /// When something that was put off may be begun.
@@ -245,6 +248,7 @@ impl Kitchen {
         if self.settings() == settings {
             return Ok(Reply::Unchanged);
         }
+        self.meta.lease_ms_max = self.meta.lease_ms_max.max(self.settings().lease_ms);
         self.settings.insert(0, settings.clone());
         Ok(Reply::Done)
     }

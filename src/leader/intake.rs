@@ -121,5 +121,6 @@ pub fn to_facts(facts: &protocol::Facts) -> kitchen::Facts {
         actions: facts.actions.iter().filter_map(action).collect(),
         stages: facts.stages.iter().map(|s| s.as_str().to_owned()).collect(),
         heartbeat_ms: facts.hb_ms,
+        orphan_ms: facts.orphan_ms,
     }
 }

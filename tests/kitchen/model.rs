@@ -91,6 +91,7 @@ impl ModelDevice {
             actions: actions_of(kind).iter().map(action).collect(),
             stages: Vec::new(),
             heartbeat_ms: 1_000,
+            orphan_ms: 10_000,
         };
         Self {
             id: id.parse().expect("a test's id is an id"),

@@ -451,6 +451,23 @@ fn what_was_thrown_away_from_an_oven_is_fetched_only_once() {
     line.assert_sound();
 }
 
+// 17
+#[test]
+fn a_proof_by_time_waits_for_the_longest_lease_that_was_ever_allowed() {
+    let mut line = Line::new(2, 1, 1, 0);
+    line.configure(|s| s.lease_ms = 30_000);
+    line.order("o1", &["plain"]);
+    line.until_state(S::Prepping);
+    line.pass(500);
+    let cut_at = line.now;
+    line.configure(|s| s.lease_ms = 1_000);
+    line.device("b1").faults.cut = true;
+    line.until("b1 is lost", |l| l.known("b1").life == Life::Lost);
+    let doubt = line.kitchen().attempts().find(|a| a.device.as_str() == "b1").expect("its attempt is in doubt");
+    assert!(doubt.proof_at.expect("time can prove it") >= cut_at + 30_000, "{doubt:?}");
+    ends_ready(line);
+}
+
 // 18
 #[test]
 fn a_rebooted_robot_is_cleared_by_a_person_tests_itself_and_does_one_trial_task() {
