@@ -51,6 +51,8 @@ pub struct Memory {
     pub reports: BTreeMap<DeviceId, Report>,
     /// Connection counters of devices, to tell an older will from the present one: boot and number.
     pub connections: BTreeMap<DeviceId, (u64, u64)>,
+    /// Zones that this tenure has said are on hold.
+    pub held_zones: BTreeSet<String>,
     /// Numbers what this tenure asks on its own account.
     pub questions: u32,
 }

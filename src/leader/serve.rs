@@ -12,7 +12,7 @@ use tracing::{debug, info, warn};
 use crate::clock::boottime_ms;
 use crate::kitchen::{Command, DeviceId, InstructionId, Life, Millis, Reply};
 use crate::mqtt::{Publication, Qos};
-use crate::protocol::{Cmd, Heartbeat, Leader, Leaf, Lease, Payload, Topic, encode};
+use crate::protocol::{AllCmd, Cmd, Heartbeat, Leader, Leaf, Lease, Payload, Topic, encode};
 
 use super::intake::{Meaning, read};
 use super::link::Inbound;
@@ -28,6 +28,9 @@ const TICK: Duration = Duration::from_millis(200);
 
 /// Reports on their way through the log at once. With so many nothing more is taken in, and the brokers are held back.
 const REPORTS_MAX: usize = 1_024;
+
+/// How long a broker may keep a hold or resume of a zone.
+const ZONE_TTL: Duration = Duration::from_secs(5);
 
 /// How often other replicas are asked what they hear.
 const TESTIMONY_MS: Millis = 1_000;
@@ -145,6 +148,7 @@ fn send_due(shared: &Shared) {
     if !shared.quorum.holds() || shared.links.subscribed_at().is_none() {
         return;
     }
+    publish_zones(shared);
     let (outgoing, mono) = {
         let kitchen = shared.node.kitchen();
         let mut memory = shared.memory();
@@ -160,6 +164,16 @@ fn send_due(shared: &Shared) {
             memory.sent.remove(&cmd.id);
             memory.asked.remove(&device);
         }
+    }
+}
+
+/// Holds and resumes go to everybody on every broker. One that is lost is made good by the next lease.
+fn publish_zones(shared: &Shared) {
+    let changed = deciding::zones_due(&shared.node.kitchen(), &mut shared.memory(), shared.epoch);
+    for cmd in changed.iter().filter(|_| shared.quorum.holds()) {
+        let topic = Topic::All.name(&shared.options.kitchen);
+        let publication = Publication::new(topic, encode(cmd), Qos::from(AllCmd::LEAF.qos()));
+        shared.links.publish(None, &publication.expiring(ZONE_TTL));
     }
 }
 

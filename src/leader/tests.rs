@@ -7,7 +7,7 @@ use crate::kitchen::{
 };
 use crate::protocol::{
     self, Action, ActionFacts, CancelClass, Conn, ConnState, DeviceKind, Facts, Fence, Heartbeat, Id, Leaf, Mode, Op,
-    Payload, State, Topic, encode,
+    Payload, State, Topic, ZoneOp, encode,
 };
 
 use super::dispatch::{self, Outgoing};
@@ -146,6 +146,24 @@ fn questions(outgoing: &[Outgoing]) -> Vec<String> {
 }
 
 // dispatch
+
+#[test]
+fn a_hold_of_a_zone_is_said_once_and_its_resume_too() {
+    let mut scene = Scene::new();
+    let say = |scene: &mut Scene| {
+        let epoch = scene.epoch();
+        let said = dispatch::zones_due(&scene.kitchen, &mut scene.memory, epoch);
+        said.into_iter().map(|c| (c.op, c.zone.map(|z| z.to_string()))).collect::<Vec<_>>()
+    };
+    let hold = |zone: &str, held| Command::HoldZone { zone: zone.to_owned(), held, actor: "op".to_owned() };
+    assert_eq!(say(&mut scene), []);
+    scene.apply(None, hold("line-a", true));
+    scene.apply(None, hold("", true));
+    assert_eq!(say(&mut scene), [(ZoneOp::Hold, None), (ZoneOp::Hold, Some("line-a".to_owned()))]);
+    assert_eq!(say(&mut scene), [], "said once");
+    scene.apply(None, hold("", false));
+    assert_eq!(say(&mut scene), [(ZoneOp::Resume, None)]);
+}
 
 #[test]
 fn an_instruction_is_sent_again_every_second_until_it_is_reflected() {
