@@ -15,10 +15,8 @@ pub enum Meaning {
     Beat(DeviceId, Heartbeat),
     /// Something to be recorded through the log.
     Record(Command),
-    /// Nothing new.
+    /// Nothing to be done, besides what `memory` has noted.
     Nothing,
-    /// A device's will: suspect it.
-    Will(DeviceId),
     /// Somebody says who is in charge.
     Leader(protocol::Leader),
 }
@@ -92,17 +90,28 @@ fn read_facts(kitchen: &Kitchen, memory: &Memory, device: &DeviceId, facts: &pro
     Meaning::Record(Command::RecordFacts { device: device.clone(), boot, facts })
 }
 
-/// A will counts when it is of the present connection: an older one can arrive after a newer birth.
+/// A goodbye or a will: the device is suspect until its next heartbeat. A will counts when it is of the present connection: an older one
+/// can arrive after a newer birth.
 fn read_conn(memory: &mut Memory, device: &DeviceId, conn: &protocol::Conn) -> Meaning {
     let known = memory.connections.get(device).copied();
-    match conn.st {
-        ConnState::Online | ConnState::Offline => {
-            memory.connections.insert(device.clone(), (conn.boot, conn.n));
-            if conn.st == ConnState::Offline { Meaning::Will(device.clone()) } else { Meaning::Nothing }
-        }
-        ConnState::Lost if known.is_some_and(|k| k != (conn.boot, conn.n)) => Meaning::Nothing,
-        ConnState::Lost => Meaning::Will(device.clone()),
+    let is_gone = match conn.st {
+        ConnState::Online => false,
+        ConnState::Offline => true,
+        ConnState::Lost => known.is_none_or(|k| k == (conn.boot, conn.n)),
+    };
+    if conn.st != ConnState::Lost {
+        memory.connections.insert(device.clone(), (conn.boot, conn.n));
     }
+    if let Some(pulse) = memory.pulses.get_mut(device).filter(|_| is_gone) {
+        pulse.will_arrived = true;
+    }
+    Meaning::Nothing
+}
+
+/// True when somebody's word about who is in charge is older than `epoch`, or takes it back: ours replaces it where it stands.
+pub fn is_to_be_contradicted(said: &protocol::Leader, epoch: kitchen::Epoch) -> bool {
+    let ours = said.epoch == epoch && said.st == protocol::LeaderState::Up;
+    said.epoch <= epoch && !ours
 }
 
 /// Facts as the kitchen keeps them. Actions that this release does not know are left out.

@@ -1,6 +1,5 @@
 //! The tasks of a tenure: intake, dispatch, monitor. Each acts on the state that it reads now; a lost wake-up costs latency, never work.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -10,17 +9,17 @@ use tokio::task::JoinSet;
 use tracing::{debug, info, warn};
 
 use crate::clock::boottime_ms;
-use crate::kitchen::{Command, DeviceId, InstructionId, Life, Millis, Reply};
+use crate::kitchen::{Command, DeviceId, Millis, Reply};
 use crate::mqtt::{Publication, Qos};
 use crate::protocol::{AllCmd, Cmd, Heartbeat, Leader, Leaf, Lease, Payload, Topic, encode};
 
-use super::intake::{Meaning, read};
+use super::intake::{Meaning, is_to_be_contradicted, read};
 use super::link::Inbound;
-use super::memory::{Memory, Pulse};
-use super::monitor::{DEAF_MS, Hearing, NO_BROKER_MS, heard_lately, judge};
+use super::memory::Pulse;
+use super::monitor::{Ears, Hearing, Impaired, devices_to_judge, judge_one};
 use super::status::BrokerStatus;
 use super::tenure::{EndOfTenure, Shared};
-use super::witness::{Testimony, ask_others};
+use super::witness::{Testimony, ask_others, merged};
 use super::{dispatch as deciding, lease};
 
 /// How often dispatch and monitor look without being woken.
@@ -67,11 +66,6 @@ fn receive(shared: &Arc<Shared>, inbound: Inbound, records: &mut JoinSet<bool>) 
             answer_beat(shared, inbound.link, &device, &heartbeat);
         }
         Meaning::Nothing => {}
-        Meaning::Will(device) => {
-            if let Some(pulse) = shared.memory().pulses.get_mut(&device) {
-                pulse.will_arrived = true;
-            }
-        }
         Meaning::Leader(leader) => contradict(shared, &leader),
         Meaning::Record(command) => {
             records.spawn(record(shared.clone(), command, inbound));
@@ -126,8 +120,7 @@ fn answer_beat(shared: &Shared, link: usize, device: &DeviceId, heartbeat: &Hear
 
 /// Somebody's older word stands on a broker: ours replaces it.
 fn contradict(shared: &Shared, leader: &Leader) {
-    let ours = leader.epoch == shared.epoch && leader.st == crate::protocol::LeaderState::Up;
-    if leader.epoch <= shared.epoch && !ours && shared.quorum.holds() {
+    if is_to_be_contradicted(leader, shared.epoch) && shared.quorum.holds() {
         shared.links.announce(shared.epoch, crate::protocol::LeaderState::Up);
     }
 }
@@ -202,100 +195,43 @@ pub(super) async fn monitor(shared: Arc<Shared>) -> EndOfTenure {
     let peers = shared.node.options().peers.iter().filter(|(id, _)| **id != me);
     let urls: Vec<String> = peers.map(|(_, peer)| format!("http://{}/witness", peer.peer)).collect();
     let mut testimonies: (Millis, Vec<Testimony>) = (0, Vec::new());
-    let mut alone_since: Option<Millis> = None;
-    let mut deaf_since: Option<Millis> = None;
+    let mut ears = Ears::default();
     loop {
         tokio::time::sleep(TICK).await;
         let mono = boottime_ms();
         if testimonies.0 + TESTIMONY_MS <= mono {
             testimonies = (mono, ask_others(&http, &urls).await);
         }
-        let others = merged(&testimonies.1, testimonies.0);
         let hearing = Hearing {
             mono: boottime_ms(),
             in_charge_since: shared.since_ms,
             subscribed_at: shared.links.subscribed_at(),
-            others,
+            others: merged(&testimonies.1, testimonies.0),
         };
         report_status(&shared);
         judge_devices(&shared, &hearing).await;
-        let listening = testimonies.1.iter().any(|t| t.listening);
-        note(&mut alone_since, hearing.subscribed_at.is_none() && listening, hearing.mono);
-        note(&mut deaf_since, hears_less(&shared, &hearing, &testimonies.1), hearing.mono);
-        if lasts(alone_since, NO_BROKER_MS, hearing.mono) {
-            return EndOfTenure::NoBroker;
-        }
-        if lasts(deaf_since, DEAF_MS, hearing.mono) {
-            return EndOfTenure::Deaf;
+        let end = ears.judge(&shared.node.kitchen(), &shared.memory(), &hearing, &testimonies.1);
+        match end {
+            Some(Impaired::NoBroker) => return EndOfTenure::NoBroker,
+            Some(Impaired::Deaf) => return EndOfTenure::Deaf,
+            None => {}
         }
     }
-}
-
-/// Keeps since when a condition holds.
-fn note(since: &mut Option<Millis>, holds: bool, now: Millis) {
-    *since = holds.then(|| since.unwrap_or(now));
-}
-
-fn lasts(since: Option<Millis>, span_ms: Millis, now: Millis) -> bool {
-    since.is_some_and(|at| at + span_ms <= now)
-}
-
-/// When each device was last heard by any witness, by what they said at `asked_at`.
-fn merged(testimonies: &[Testimony], asked_at: Millis) -> BTreeMap<DeviceId, Millis> {
-    let mut heard: BTreeMap<DeviceId, Millis> = BTreeMap::new();
-    for (device, age) in testimonies.iter().flat_map(|t| &t.ages_ms) {
-        let at = asked_at.saturating_sub(*age);
-        heard.entry(device.clone()).and_modify(|known| *known = at.max(*known)).or_insert(at);
-    }
-    heard
-}
-
-fn hears_less(shared: &Shared, hearing: &Hearing, testimonies: &[Testimony]) -> bool {
-    if hearing.in_charge_since + DEAF_MS > hearing.mono {
-        return false;
-    }
-    let kitchen = shared.node.kitchen();
-    let memory = shared.memory();
-    let own = heard_lately(&kitchen, |id| memory.pulses.get(id).map(|p| hearing.mono.saturating_sub(p.heard_ms)));
-    testimonies.iter().any(|t| heard_lately(&kitchen, |id| t.ages_ms.get(id).copied()) > own)
 }
 
 async fn judge_devices(shared: &Shared, hearing: &Hearing) {
-    for device in devices_to_judge(shared, hearing) {
+    let devices = devices_to_judge(&shared.node.kitchen(), &mut shared.memory(), hearing);
+    for device in devices {
         // A proposal takes its time: each device is judged by what is heard now.
         let now = Hearing { mono: boottime_ms(), ..hearing.clone() };
-        let Some((life, named)) = judge_now(shared, &now, &device) else { continue };
+        let verdict = judge_one(&shared.node.kitchen(), &mut shared.memory(), &now, &device);
+        let Some((life, named)) = verdict else { continue };
         info!(device = %device, "Device {device} is {life:?}");
         let known = shared.propose(Command::JudgeDevice { device: device.clone(), life, named }).await.is_some();
         if known {
             shared.memory().unsettled.remove(&device);
         }
     }
-}
-
-fn devices_to_judge(shared: &Shared, hearing: &Hearing) -> BTreeSet<DeviceId> {
-    let kitchen = shared.node.kitchen();
-    let mut memory = shared.memory();
-    let Memory { withheld, unsettled, .. } = &mut *memory;
-    withheld.retain(|id| unsettled.contains(id) || kitchen.device(id).is_some_and(|d| d.life != Life::Live));
-    let unsettled = memory.unsettled.iter().cloned();
-    judge(&kitchen, &memory, hearing).into_iter().map(|(device, _)| device).chain(unsettled).collect()
-}
-
-/// The verdict on one device. A lost one gets no lease from here on; what the last ones named is what a proof by time counts from.
-/// A judgement that may still be applied is made again: until it is known to be, no lease may contradict it.
-fn judge_now(shared: &Shared, hearing: &Hearing, device: &DeviceId) -> Option<(Life, BTreeMap<InstructionId, Millis>)> {
-    let kitchen = shared.node.kitchen();
-    let mut memory = shared.memory();
-    let verdict = judge(&kitchen, &memory, hearing).into_iter().find(|(id, _)| id == device).map(|(_, life)| life);
-    let life = if memory.unsettled.contains(device) { Some(Life::Lost) } else { verdict };
-    if life? != Life::Lost {
-        return Some((life?, BTreeMap::new()));
-    }
-    memory.withheld.insert(device.clone());
-    memory.unsettled.insert(device.clone());
-    let mine = kitchen.attempts().filter(|a| a.device == *device).map(|a| a.instruction);
-    Some((Life::Lost, mine.filter_map(|id| Some((id, *memory.named.get(&id)?))).collect()))
 }
 
 fn report_status(shared: &Shared) {

@@ -358,9 +358,10 @@ fn a_strangers_state_stays_out_of_the_log() {
 fn the_will_of_an_older_connection_is_ignored() {
     let mut scene = Scene::new();
     let conn = |n, st| Conn { boot: BOOT, n, st };
-    assert_eq!(scene.read("robot1", Leaf::Conn, &conn(2, ConnState::Online), false), Meaning::Nothing);
-    assert_eq!(scene.read("robot1", Leaf::Conn, &conn(1, ConnState::Lost), false), Meaning::Nothing);
-    assert_eq!(scene.read("robot1", Leaf::Conn, &conn(2, ConnState::Lost), false), Meaning::Will(robot()));
+    for (n, st, is_gone) in [(2, ConnState::Online, false), (1, ConnState::Lost, false), (2, ConnState::Lost, true)] {
+        assert_eq!(scene.read("robot1", Leaf::Conn, &conn(n, st), false), Meaning::Nothing);
+        assert_eq!(scene.memory.pulses[&robot()].will_arrived, is_gone, "{st:?} of connection {n}");
+    }
 }
 
 #[test]

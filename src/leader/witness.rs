@@ -91,3 +91,13 @@ pub async fn ask_others(http: &reqwest::Client, urls: &[String]) -> Vec<Testimon
     }
     asked.join_all().await.into_iter().flatten().collect()
 }
+
+/// When each device was last heard by any witness, by what they said at `asked_at`.
+pub fn merged(testimonies: &[Testimony], asked_at: Millis) -> BTreeMap<DeviceId, Millis> {
+    let mut heard: BTreeMap<DeviceId, Millis> = BTreeMap::new();
+    for (device, age) in testimonies.iter().flat_map(|t| &t.ages_ms) {
+        let at = asked_at.saturating_sub(*age);
+        heard.entry(device.clone()).and_modify(|known| *known = at.max(*known)).or_insert(at);
+    }
+    heard
+}

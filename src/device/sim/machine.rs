@@ -198,6 +198,21 @@ impl Machine {
         self.happened.push(Happening::Ended { attempt: motion.order.attempt.clone(), end });
     }
 
+    /// In how many milliseconds something that it does changes by itself, if nothing disturbs it: half-way, or at the end.
+    pub fn next_change_ms(&self) -> Option<Millis> {
+        let faults = self.options.knobs.get();
+        let left_us = |motion: &Motion| {
+            let is_bake = motion.action == Action::Bake;
+            let stands = faults.stuck || faults.frozen || (self.is_held && !is_bake);
+            let half_us = motion.total_us.div_ceil(2);
+            let is_first_half = motion.done_us < half_us && !motion.is_handed_over;
+            let left_us = if is_first_half { half_us } else { motion.total_us }.saturating_sub(motion.done_us);
+            let slow_pct = if is_bake { 100 } else { u64::from(faults.slow_pct.max(1)) };
+            (!stands).then(|| (left_us * slow_pct).div_ceil(100_000))
+        };
+        self.motions.iter().filter_map(left_us).min()
+    }
+
     fn duration_ms(&self, order: &TaskStart, action: Action) -> Millis {
         let typical = || self.options.facts.action(action).map_or(1_000, |facts| facts.typ_ms);
         order.params.ms.unwrap_or_else(typical)

@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -66,24 +67,39 @@ pub struct Record {
     file: Option<Mutex<File>>,
     /// What was written, where there is no file.
     kept: Mutex<Vec<Entry>>,
+    /// The time that is written beside facts, where no real clock is read.
+    set_time: Option<AtomicU64>,
 }
 
 impl Record {
     /// Appends to this file.
     pub fn to_file(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().create(true).append(true).open(path)?;
-        Ok(Self { file: Some(Mutex::new(file)), kept: Mutex::default() })
+        Ok(Self { file: Some(Mutex::new(file)), kept: Mutex::default(), set_time: None })
     }
 
     /// Keeps everything in memory.
     pub fn in_memory() -> Self {
-        Self { file: None, kept: Mutex::default() }
+        Self { file: None, kept: Mutex::default(), set_time: None }
+    }
+
+    /// Keeps everything in memory, at the times that `set_time` tells: for simulations.
+    pub fn in_virtual_time() -> Self {
+        Self { set_time: Some(AtomicU64::new(0)), ..Self::in_memory() }
+    }
+
+    /// Virtual time goes on. Nothing to do where the real clock is read.
+    pub fn set_time(&self, now: Millis) {
+        if let Some(time) = &self.set_time {
+            time.store(now, Ordering::Relaxed);
+        }
     }
 
     /// Writes a fact down, at the present time. A file that can't be written ends the simulation: a record with gaps would
     /// acquit the guilty.
     pub fn write(&self, entry: Entry) {
-        let entry = Entry { t_ms: clock::boottime_ms(), ..entry };
+        let set = self.set_time.as_ref().map(|time| time.load(Ordering::Relaxed));
+        let entry = Entry { t_ms: set.unwrap_or_else(clock::boottime_ms), ..entry };
         match &self.file {
             Some(file) => {
                 let mut line = serde_json::to_vec(&entry).expect("entries have text keys");
@@ -93,6 +109,11 @@ impl Record {
             }
             None => self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(entry),
         }
+    }
+
+    /// Takes what was kept in memory since the last time.
+    pub fn take(&self) -> Vec<Entry> {
+        std::mem::take(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// What was kept in memory.
