@@ -5,7 +5,7 @@ use super::device::Recovery;
 use super::event::Event;
 use super::incident::Question;
 use super::outbox::Op;
-use super::pizza::{Custody, Input, PastAttempt, PizzaState};
+use super::pizza::{Custody, Input, PastAttempt, PizzaState, Place};
 use super::report::{AttemptId, Content, Job};
 use super::{Kitchen, Life};
 
@@ -71,20 +71,23 @@ impl Kitchen {
         let device = attempt.device.clone();
         self.event(Event::AttemptEnded { attempt: id, device, outcome: outcome.to_string() });
         self.judge_by_outcome(&attempt, outcome);
+        self.empty_what_was_left(&attempt, outcome);
         if self.pizzas.contains(&id.task.pizza) {
             self.lead_pizza(&attempt, outcome);
         }
         self.throw_away_spare(&attempt, outcome);
-        self.empty_by_discard(&attempt, outcome);
     }
 
-    /// What was thrown away lies nowhere any more. An oven's own report of that comes a moment later, and until then nobody may
-    /// be sent to an empty slot.
-    fn empty_by_discard(&mut self, attempt: &Attempt, outcome: &Outcome) {
-        if attempt.id.task.job != Job::Discard || !matches!(outcome, Outcome::Succeeded(_)) {
-            return;
-        }
-        for place in &attempt.touches {
+    /// What was thrown away lies nowhere any more, and what was taken out of an oven lies no longer there, also when it was discarded
+    /// meanwhile. An oven's own report of that comes a moment later, and until then nobody may be sent to an empty slot.
+    fn empty_what_was_left(&mut self, attempt: &Attempt, outcome: &Outcome) {
+        let left: &[Place] = match (attempt.id.task.job, outcome) {
+            (Job::Discard, Outcome::Succeeded(_)) => &attempt.touches,
+            (Job::Unload, Outcome::Succeeded(_)) => &attempt.touches[1..],
+            (Job::Unload, _) if self.holds(attempt.lane(), attempt.id.task.pizza) => &attempt.touches[1..],
+            _ => return,
+        };
+        for place in left {
             let lane = self.devices.get_mut(&place.device).and_then(|d| d.lanes.get_mut(&place.lane));
             if let Some(lane) = lane.filter(|l| l.content == Some(Content::Pizza(attempt.id.task.pizza))) {
                 lane.content = None;

@@ -158,7 +158,6 @@ impl Kitchen {
     }
 
     fn unloaded(&mut self, id: PizzaId, gripper: Place) {
-        self.empty_by_robot(id);
         if let Some(pizza) = self.pizzas.get_mut(&id) {
             pizza.custody = Custody::On(gripper);
             pizza.oven = None;
@@ -176,15 +175,6 @@ impl Kitchen {
             return self.discard(id, Spoiled::Burnt, true);
         }
         self.feed_pizza(id, Input::UnloadAbandoned);
-    }
-
-    /// The robot has it, so the slot is empty; the oven's own report of that may come a moment later.
-    fn empty_by_robot(&mut self, id: PizzaId) {
-        let Some(slot) = self.pizzas.get(&id).and_then(|p| p.oven.clone()) else { return };
-        let lane = self.devices.get_mut(&slot.device).and_then(|d| d.lanes.get_mut(&slot.lane));
-        if let Some(lane) = lane.filter(|l| l.content == Some(Content::Pizza(id))) {
-            lane.content = None;
-        }
     }
 
     fn after_finish(&mut self, attempt: &Attempt, outcome: &Outcome) {

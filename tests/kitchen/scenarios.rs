@@ -468,6 +468,23 @@ fn a_proof_by_time_waits_for_the_longest_lease_that_was_ever_allowed() {
     ends_ready(line);
 }
 
+// 36
+#[test]
+fn what_is_cancelled_while_it_leaves_the_oven_is_thrown_away_once() {
+    let mut line = at(S::Baking, 1, 2, 2);
+    line.until_state(S::Unloading);
+    line.pass(500);
+    line.cancel("o1");
+    line.device("oven1").faults.cut = true;
+    line.pass(1_600);
+    line.device("oven1").faults.cut = false;
+    line.until("nothing lies anywhere", |l| l.world.lanes.is_empty());
+    line.pass(30_000);
+    let discards = line.world.started.keys().filter(|a| a.task.job.as_str() == "discard").count();
+    assert_eq!(discards, 1, "the slot was empty when the robot said that it has the pizza");
+    line.assert_sound();
+}
+
 // 18
 #[test]
 fn a_rebooted_robot_is_cleared_by_a_person_tests_itself_and_does_one_trial_task() {
