@@ -1,11 +1,11 @@
 //! Merging what a device lists: its tasks, open or over, and what became of its last instructions.
 
 use super::Kitchen;
-use super::attempt::{AttemptState, Outcome};
+use super::attempt::{Attempt, AttemptState, Outcome};
 use super::device::Recovery;
 use super::ids::{DeviceId, InstructionId};
 use super::outbox::Op;
-use super::report::{AttemptId, CommandResult, Job, TaskReport, TaskState};
+use super::report::{AttemptId, CommandResult, Job, Report, TaskReport, TaskState};
 
 impl Kitchen {
     pub(super) fn merge_tasks(&mut self, id: &DeviceId, tasks: &[TaskReport]) {
@@ -101,33 +101,57 @@ impl Kitchen {
         }
     }
 
-    pub(super) fn merge_results(&mut self, id: &DeviceId, results: &[(InstructionId, CommandResult)]) {
-        for (instruction, result) in results {
-            let Some(known) = self.outbox.get(instruction).filter(|i| i.device == *id) else { continue };
-            let op = known.op.clone();
-            match (op, result) {
-                (_, CommandResult::Duplicate | CommandResult::StaleEpoch | CommandResult::StaleBoot) => {}
-                (Op::Start(_), CommandResult::Done) => {}
-                (Op::Start(task), refused) => self.start_refused(id, task.attempt, *refused),
-                (Op::SelfTest, CommandResult::Done) => self.self_test_done(id, *instruction),
-                (Op::SelfTest, _) => {
-                    self.outbox.remove(instruction);
-                    self.quarantine(id, "its self-test was refused or failed");
-                }
-                (Op::Hold | Op::Resume, _) => {
-                    self.outbox.remove(instruction);
-                }
-                (Op::Cancel(_) | Op::Acknowledge(_), _) => {}
+    pub(super) fn merge_results(&mut self, id: &DeviceId, report: &Report) {
+        for (instruction, result) in &report.results {
+            match self.outbox.get(instruction).filter(|i| i.device == *id).map(|i| i.op.clone()) {
+                Some(op) => self.merge_result(id, *instruction, &op, *result, report),
+                None => self.merge_late_refusal(id, *instruction, *result),
             }
         }
     }
 
-    /// The device's word: it refused, so it never started.
-    fn start_refused(&mut self, id: &DeviceId, attempt: AttemptId, result: CommandResult) {
-        let known = self.attempts.get(&attempt).is_some_and(|a| a.state == AttemptState::Planned);
-        if !known {
-            return;
+    fn merge_result(
+        &mut self,
+        id: &DeviceId,
+        instruction: InstructionId,
+        op: &Op,
+        result: CommandResult,
+        report: &Report,
+    ) {
+        match (op, result) {
+            (_, CommandResult::Duplicate | CommandResult::StaleEpoch | CommandResult::StaleBoot) => {}
+            (Op::Start(_), CommandResult::Done) => {}
+            (Op::Start(task), refused) => self.start_refused(id, task.attempt, refused),
+            (Op::SelfTest, CommandResult::Done) => self.self_test_done(id, instruction),
+            (Op::SelfTest, _) => {
+                self.outbox.remove(&instruction);
+                self.quarantine(id, "its self-test was refused or failed");
+            }
+            (Op::Hold | Op::Resume, _) => {
+                self.outbox.remove(&instruction);
+            }
+            // Cancelled, and not among its tasks: the device had refused it, and keeps it from ever starting.
+            (Op::Cancel(attempt), CommandResult::Done) if report.tasks.iter().all(|t| t.attempt != *attempt) => {
+                self.end_attempt(*attempt, &Outcome::NotStarted("CANCELLED".to_owned()));
+            }
+            (Op::Cancel(_) | Op::Acknowledge(_), _) => {}
         }
+    }
+
+    /// A start was refused after it was taken back here: its cancellation crossed the refusal.
+    fn merge_late_refusal(&mut self, id: &DeviceId, instruction: InstructionId, result: CommandResult) {
+        let started_by = |a: &&Attempt| a.instruction == instruction && a.device == *id;
+        let attempt = self.attempts.values().find(started_by).map(|a| a.id);
+        if let Some(attempt) = attempt {
+            self.start_refused(id, attempt, result);
+        }
+    }
+
+    /// The device's word: it refused, so it never started, and never will.
+    fn start_refused(&mut self, id: &DeviceId, attempt: AttemptId, result: CommandResult) {
+        let open = self.attempts.get(&attempt);
+        let waits = |a: &Attempt| matches!(a.state, AttemptState::Planned | AttemptState::Unknown);
+        let Some(was_wanted) = open.filter(|a| waits(a)).map(|a| a.cancel.is_none()) else { return };
         let code = match result {
             CommandResult::RejectedMode => "REJECTED_MODE",
             CommandResult::RejectedBusy => "REJECTED_BUSY",
@@ -143,7 +167,7 @@ impl Kitchen {
             result,
             CommandResult::RejectedUnsupported | CommandResult::RejectedInvalid | CommandResult::RejectedOccupied
         );
-        if its_fault {
+        if its_fault && was_wanted {
             self.device_failed(id, &format!("{attempt} {code}"), None);
         }
     }

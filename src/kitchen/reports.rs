@@ -69,7 +69,7 @@ impl Kitchen {
             self.device_rebooted(id);
         }
         self.merge_tasks(id, &report.tasks);
-        self.merge_results(id, &report.results);
+        self.merge_results(id, report);
         self.find_pizzas(id);
         self.close_cleared_lanes(id);
         self.check_safety(id, report);

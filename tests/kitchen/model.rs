@@ -164,7 +164,10 @@ impl ModelDevice {
         }
         match &instruction.op {
             Op::Start(task) => self.accept(instruction.id, task, now, world),
-            Op::Cancel(attempt) => self.cancel(*attempt),
+            Op::Cancel(attempt) => {
+                let result = self.cancel(*attempt);
+                self.answer(instruction.id, result);
+            }
             Op::Acknowledge(_) => {}
             Op::SelfTest => {
                 let idle = self.tasks.values().all(|t| t.state.is_over());
@@ -189,10 +192,12 @@ impl ModelDevice {
         if self.ever.contains(&task.attempt) {
             return self.answer(id, CommandResult::Duplicate);
         }
-        if let Some(refusal) = self.objection(task, world) {
+        let objection = self.objection(task, world);
+        // Also one that is refused never starts: the refusal is the device's word.
+        self.ever.insert(task.attempt);
+        if let Some(refusal) = objection {
             return self.answer(id, refusal);
         }
-        self.ever.insert(task.attempt);
         let task = ModelTask {
             task: task.clone(),
             instruction: id,
@@ -233,12 +238,13 @@ impl ModelDevice {
         (wants_empty && taken).then_some(CommandResult::RejectedOccupied)
     }
 
-    fn cancel(&mut self, attempt: AttemptId) {
+    fn cancel(&mut self, attempt: AttemptId) -> CommandResult {
         match self.tasks.get_mut(&attempt) {
             // What moves food is not torn away from it: only a preparation stops in the middle.
-            Some(task)
-                if (task.state == TaskState::Waiting || task.task.action == Action::Prep) && !task.state.is_over() =>
-            {
+            Some(task) if !task.state.is_over() => {
+                if task.state != TaskState::Waiting && task.task.action != Action::Prep {
+                    return CommandResult::RejectedUnsupported;
+                }
                 task.state = TaskState::Cancelled;
             }
             Some(_) => {}
@@ -248,6 +254,7 @@ impl ModelDevice {
             }
             None => {}
         }
+        CommandResult::Done
     }
 
     /// The oven slots that it reaches into at this moment. A hung one stops at its watchdog all the same.

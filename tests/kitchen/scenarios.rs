@@ -485,6 +485,23 @@ fn what_is_cancelled_while_it_leaves_the_oven_is_thrown_away_once() {
     line.assert_sound();
 }
 
+// 31
+#[test]
+fn a_refusal_that_crosses_a_cancellation_frees_its_lane() {
+    let mut line = Line::new(1, 1, 1, 0);
+    line.order("o1", &["plain"]);
+    line.until_state(S::Loading);
+    line.device("oven1").faults.refuse = Some((1, Some(CommandResult::RejectedMode)));
+    line.device("oven1").faults.mute = 6;
+    line.pass(1);
+    line.cancel("o1");
+    line.pass(60_000);
+    assert_eq!(line.kitchen().attempts().count(), 0, "the oven said that it never starts");
+    line.order("o2", &["plain"]);
+    line.until("its slot is used again", |l| l.end_of("o2") == Some(OrderStatus::Ready));
+    line.assert_sound();
+}
+
 // 18
 #[test]
 fn a_rebooted_robot_is_cleared_by_a_person_tests_itself_and_does_one_trial_task() {
