@@ -11,6 +11,7 @@
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod defect;
 pub mod device;
 pub mod http;
 pub mod kitchen;

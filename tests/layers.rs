@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 
 /// Module, and what of this crate it may import.
 const LAYERS: &[(&str, &[&str])] = &[
-    ("kitchen", &[]),
+    ("kitchen", &["defect"]),
     ("protocol", &["kitchen"]),
-    ("raft", &["kitchen", "clock", "telemetry", "shutdown"]),
+    ("raft", &["kitchen", "defect", "clock", "telemetry", "shutdown"]),
     ("mqtt", &["protocol", "clock", "telemetry", "shutdown"]),
-    ("leader", &["kitchen", "protocol", "raft", "mqtt", "clock", "telemetry", "shutdown"]),
+    ("leader", &["kitchen", "protocol", "raft", "mqtt", "defect", "clock", "telemetry", "shutdown"]),
     ("http", &["kitchen", "protocol", "raft", "leader", "clock", "telemetry", "shutdown"]),
-    ("device", &["protocol", "mqtt", "clock", "telemetry", "shutdown"]),
+    ("device", &["protocol", "mqtt", "defect", "clock", "telemetry", "shutdown"]),
     ("clock", &[]),
+    ("defect", &[]),
     ("shutdown", &[]),
     ("telemetry", &[]),
 ];

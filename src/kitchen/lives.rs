@@ -15,6 +15,7 @@ use super::pizza::{Custody, Input, PizzaState, Spoiled};
 use super::refusal::Refusal;
 use super::report::{AttemptId, Job};
 use super::{Device, Kitchen};
+use crate::defect;
 
 impl Kitchen {
     /// What the monitor saw of a device's heart.
@@ -104,6 +105,9 @@ impl Kitchen {
                 continue;
             }
             self.doubt(attempt_id, last_named);
+            if defect::is("reassignment-without-proof") {
+                self.proven_by_time(attempt_id);
+            }
         }
     }
 
@@ -133,6 +137,9 @@ impl Kitchen {
         let lease_ms = settings.lease_ms.max(self.meta.lease_ms_max);
         let its_own = self.devices.get(&attempt.device).map_or(0, |d| d.facts.orphan_ms);
         let orphan_ms = if attempt.has_after { settings.orphan_ms.max(its_own) } else { 0 };
+        if defect::is("proof-without-margin") {
+            return Some(named_at + attempt.max_ms?);
+        }
         let span = lease_ms + attempt.max_ms? + orphan_ms;
         Some(named_at + span + settings.election_max_ms + span / 100)
     }

@@ -8,6 +8,7 @@ use super::outbox::Op;
 use super::pizza::{Custody, Input, PastAttempt, PizzaState, Place};
 use super::report::{AttemptId, Content, Job};
 use super::{Kitchen, Life};
+use crate::defect;
 
 /// How many past attempts a pizza keeps on record.
 const HISTORY_MAX: usize = 64;
@@ -99,7 +100,11 @@ impl Kitchen {
     fn throw_away_spare(&mut self, attempt: &Attempt, outcome: &Outcome) {
         let packed = matches!(outcome, Outcome::Succeeded(_) | Outcome::Vanished(_));
         let pizza = attempt.id.task.pizza;
-        if attempt.id.task.job == Job::Finish && packed && !self.pizzas.contains(&pizza) {
+        if attempt.id.task.job == Job::Finish
+            && packed
+            && !self.pizzas.contains(&pizza)
+            && !defect::is("spare-not-told")
+        {
             self.raise_once(Question::RemoveFromCounter { pizza });
         }
     }

@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use tracing::{debug, info, warn};
 
 use crate::clock::boottime_ms;
+use crate::defect;
 use crate::kitchen::{Command, DeviceId, Millis, Reply};
 use crate::mqtt::{Publication, Qos};
 use crate::protocol::{AllCmd, Cmd, Heartbeat, Leader, Leaf, Lease, Payload, Topic, encode};
@@ -179,6 +180,7 @@ fn link_of(shared: &Shared, device: &DeviceId, mono: Millis) -> Option<usize> {
 fn publish(shared: &Shared, link: Option<usize>, device: &DeviceId, cmd: &Cmd) -> bool {
     let topic = Topic::Device(device.clone(), Leaf::Cmd).name(&shared.options.kitchen);
     let publication = Publication::new(topic, encode(cmd), Qos::from(Cmd::LEAF.qos()));
+    let publication = publication.retained(defect::is("retained-command"));
     let publication = publication.expiring(Duration::from_millis(cmd.ttl_ms));
     let taken = shared.links.publish(link, &publication);
     if taken {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::firmware::End;
 use super::task::{Task, fits};
+use crate::defect;
 use crate::protocol::{
     Action, After, Attempt, Facts, Hold, Id, InstructionId, Lane, Lease, Millis, TaskLine, TaskStart, TaskState,
 };
@@ -143,7 +144,8 @@ impl Tasks {
     /// A lease came: it says which waiting tasks may start, and until when. One that it leaves out may not any more.
     pub(super) fn name(&mut self, lease: &Lease, sent_at: Millis) {
         for task in self.tasks.iter_mut().filter(|task| task.state == TaskState::Waiting) {
-            let is_named = task.ids.iter().any(|id| lease.open.contains(id));
+            let is_named =
+                task.ids.iter().any(|id| lease.open.contains(id)) || defect::is("start-without-naming-lease");
             task.named_until = is_named.then(|| sent_at.saturating_add(lease.l_ms));
         }
     }
@@ -170,7 +172,8 @@ impl Tasks {
         let Some(order) = task.order.as_ref().filter(|_| task.state == TaskState::Waiting) else { return false };
         // Rule 8: only what was accepted with `after` outlives its lease, and only by orphan_ms.
         let grace_ms = if order.after.is_some() { facts.orphan_ms } else { 0 };
-        let is_named = task.named_until.is_some_and(|until| now < until.saturating_add(grace_ms));
+        let is_named =
+            task.named_until.is_some_and(|until| now < until.saturating_add(grace_ms)) || defect::is("lease-ignored");
         let lane_moves = |other: &Task| {
             let is_moving = matches!(other.state, TaskState::Running | TaskState::Paused);
             other.lane() == Some(order.lane) && is_moving
