@@ -3,8 +3,9 @@
 
 CARGO ?= cargo
 DEMO  ?= --orders 20 --exit
+SEEDS ?= 10000
 
-.PHONY: help demo test verify fix build bench missing
+.PHONY: help demo test verify fix build bench simulate mutants missing
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,6 +31,13 @@ build: missing ## Build the program
 
 bench: missing ## Measure: commands applied per second, commit latency
 	$(CARGO) bench
+
+simulate: missing ## The kitchen in virtual time from seeds: SEEDS=10000 (and FROM=0); SEED=17 shows one run
+	@scripts/say-what-is-built
+	SEEDS=$(SEEDS) $(CARGO) test --quiet --test simulation -- --nocapture whatever
+
+mutants: missing ## Programs with a deliberate defect each, and which test catches them
+	@scripts/mutants
 
 missing:
 	@scripts/install-missing
