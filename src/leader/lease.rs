@@ -4,7 +4,7 @@
 //! An answer is given only while the quorum lease is valid, and is remembered before it is sent: a proof by time counts from it.
 
 use crate::defect;
-use crate::kitchen::{DeviceId, Epoch, Kitchen, Millis, Op};
+use crate::kitchen::{DeviceId, Epoch, Instruction, Kitchen, Millis, Op};
 use crate::protocol::{Heartbeat, Lease};
 use crate::raft::RaftNode;
 
@@ -49,12 +49,19 @@ pub fn answer(
     if !in_charge || known.boot != Some(heartbeat.boot) || is_withheld {
         return None;
     }
-    let starts = |op: &Op| matches!(op, Op::Start(_));
-    let mine = kitchen.outbox().filter(|i| i.device == *device && i.boot == heartbeat.boot && starts(&i.op));
-    let open: Vec<_> = mine.map(|i| i.id).collect();
+    let is_overdue = is_overdue(kitchen, device, now);
+    let may_start = |i: &&Instruction| matches!(i.op, Op::Start(_)) && !is_overdue;
+    let mine = kitchen.outbox().filter(|i| i.device == *device && i.boot == heartbeat.boot);
+    let open: Vec<_> = mine.filter(may_start).map(|i| i.id).collect();
     for id in &open {
         memory.named.insert(*id, now);
     }
     let l_ms = kitchen.settings().lease_ms;
     Some(Lease { boot: heartbeat.boot, seq: heartbeat.seq, epoch, l_ms, held: kitchen.is_held(device), open })
+}
+
+/// An attempt of the device is overdue: the entry that may call it stuck is on its way through the log, and proofs by time count from
+/// that entry's time. What was named after it could start after its proof.
+fn is_overdue(kitchen: &Kitchen, device: &DeviceId, now: Millis) -> bool {
+    kitchen.attempts().any(|a| a.device == *device && a.due_at.is_some_and(|at| at <= now))
 }

@@ -275,6 +275,23 @@ fn what_is_cancelled_is_named_no_more_and_what_was_named_is_remembered() {
     assert!(scene.memory.named.contains_key(&named), "a proof by time counts from it while the attempt is open");
 }
 
+#[test]
+fn a_device_that_is_overdue_may_start_nothing_until_the_log_has_decided_about_it() {
+    let mut scene = Scene::new();
+    let due_at = scene.kitchen.attempts().next().and_then(|a| a.due_at).expect("a planned attempt is awaited");
+    scene.now = due_at - 1;
+    assert_eq!(scene.answer(BOOT).expect("a lease").open.len(), 1);
+    // The entry that decides is proposed at `due_at`, and applied much later: a proof by time counts from its own time.
+    scene.now = due_at + 700;
+    assert!(scene.answer(BOOT).expect("it is answered all the same").open.is_empty());
+    assert!(scene.memory.named.values().all(|at| *at < due_at));
+    let proposed = Entry { at: due_at, wall: 0, epoch: Some(scene.epoch()), command: Command::DeadlinesDue };
+    scene.index += 1;
+    scene.kitchen.apply(scene.index, &proposed, &NoArchive);
+    assert_eq!(scene.kitchen.attempts().next().map(|a| a.state), Some(AttemptState::Planned), "it is being cancelled");
+    assert!(scene.answer(BOOT).expect("a lease").open.is_empty(), "and is named no more");
+}
+
 // monitor
 
 #[test]
