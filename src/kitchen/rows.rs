@@ -31,7 +31,7 @@ pub trait Archive {
 #[derive(Debug, thiserror::Error)]
 #[error("row {key} can't be read: {why}")]
 pub struct BadRow {
-    /// The key, with bytes that are no text escaped.
+    /// The first characters of the key, with bytes that are no text escaped.
     pub key: String,
     /// What is wrong.
     pub why: String,
@@ -156,7 +156,9 @@ impl Kitchen {
     pub fn from_rows(rows: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>) -> Result<Self, BadRow> {
         let mut kitchen = Self::default();
         for (key, value) in rows {
-            kitchen.load_row(&key, &value).map_err(|why| BadRow { key: key.escape_ascii().to_string(), why })?;
+            // A damaged key may have any length.
+            let named = || key.escape_ascii().take(200).map(char::from).collect();
+            kitchen.load_row(&key, &value).map_err(|why| BadRow { key: named(), why })?;
         }
         kitchen.derive();
         Ok(kitchen)
