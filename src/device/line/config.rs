@@ -70,6 +70,9 @@ fn lanes_default() -> Vec<Lane> {
     vec![0]
 }
 
+/// The most characters of an explanation.
+const WHY_MAX: usize = 1_000;
+
 /// Why a line does not run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -165,7 +168,8 @@ impl Line {
 }
 
 fn misunderstood(error: &toml::de::Error) -> Error {
-    let why = error.to_string().trim().to_owned();
+    // It shows the line of the file, which may have any length.
+    let why: String = error.to_string().trim().chars().take(WHY_MAX).collect();
     let key = error.message().strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
     match key {
         Some(key) => Error::UnknownKey { key: key.to_owned(), why },
