@@ -205,8 +205,12 @@ fn frame(file: &mut impl Read) -> io::Result<(u8, Vec<u8>)> {
     if length > FRAME_BYTES_MAX {
         return Err(Damage::Checksum.into());
     }
-    let mut payload = vec![0; length as usize];
-    read(file, &mut payload)?;
+    // Not more than what is really there is kept, whatever the length says.
+    let mut payload = Vec::new();
+    file.take(length.into()).read_to_end(&mut payload)?;
+    if payload.len() < length as usize {
+        return Err(Damage::Truncated.into());
+    }
     if checksum(kind, &payload) != u32::from_le_bytes([c0, c1, c2, c3]) {
         return Err(Damage::Checksum.into());
     }
@@ -220,7 +224,7 @@ fn read(file: &mut impl Read, into: &mut [u8]) -> io::Result<()> {
     })
 }
 
-fn checksum(kind: u8, payload: &[u8]) -> u32 {
+pub(crate) fn checksum(kind: u8, payload: &[u8]) -> u32 {
     let mut crc = crc32fast::Hasher::new();
     crc.update(&[kind]);
     crc.update(payload);
