@@ -144,9 +144,14 @@ impl Config {
     /// Reads a file and the environment. The parts are understood, and not checked against each other.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let text = std::fs::read_to_string(path).map_err(|source| Error::File { path: path.to_owned(), source })?;
-        toml::from_str::<toml::Table>(&text).map_err(|why| error::syntax(path, &text, &why))?;
+        Self::parse(path, &text)
+    }
+
+    /// Understands the text of a file, and the environment. The path is named in errors only.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, Error> {
+        toml::from_str::<toml::Table>(text).map_err(|why| error::syntax(path, text, &why))?;
         let environment = Env::prefixed("BRIGADE_").split("__").ignore(&NO_KEYS);
-        let figment = Figment::from(Toml::string(&text)).merge(environment);
+        let figment = Figment::from(Toml::string(text)).merge(environment);
         figment.extract().map_err(|why: figment::Error| error::form(path, &why))
     }
 

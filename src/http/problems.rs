@@ -155,6 +155,11 @@ impl Problem {
         self.0.kind
     }
 
+    /// What is wrong, and what to do.
+    pub fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
     /// No replica leads, as far as this one knows.
     pub fn no_leader() -> Self {
         Self::new(Kind::NoLeader, "an election usually takes less than a second: try again").not_applied()
