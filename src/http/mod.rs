@@ -6,6 +6,8 @@
 
 mod answer;
 mod cluster;
+#[cfg(test)]
+mod decoders;
 mod devices;
 mod edge;
 mod events;

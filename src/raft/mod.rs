@@ -36,6 +36,8 @@ mod wire;
 mod writer;
 
 #[cfg(test)]
+mod decoders;
+#[cfg(test)]
 mod suite;
 
 pub use archive::ArchiveRow;
