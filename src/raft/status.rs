@@ -150,7 +150,8 @@ pub(crate) async fn follow(
             Ok(()) => {}
         }
         if metrics.changed().await.is_err() {
-            return;
+            // A core that stops says so in its last metrics. One that panics does not, and a replica without it would look alive.
+            return fatal.raise("raft ended without a word: it panicked");
         }
     }
 }
