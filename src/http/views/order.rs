@@ -96,7 +96,7 @@ impl OrderView {
             placed_at: rfc3339(order.placed_wall),
             promised_at: wall_of(order.promised_at, order.placed_at, order.placed_wall),
             promised_in_ms: None,
-            ended_at: order.ended_wall.map(rfc3339),
+            ended_at: ended_at(order),
             took_ms: None,
             late_ms: None,
             reason: order.reason.clone(),
@@ -104,6 +104,11 @@ impl OrderView {
             discarded: order.discarded.iter().map(|d| DiscardedView::of(d, order)).collect(),
         }
     }
+}
+
+/// Reckoned from when it was placed: a wall clock that jumped in between must not show an order that ended before it began.
+fn ended_at(order: &Order) -> Option<String> {
+    order.ended_at.map(|at| wall_of(at, order.placed_at, order.placed_wall))
 }
 
 impl DiscardedView {
