@@ -30,7 +30,10 @@ impl Shelf {
     /// Opens the directory and removes what was not finished, and what is damaged. A damaged snapshot is no loss: its rows are
     /// in the database, and openraft asks for a new one. `keep` is being installed: it must stay as it is.
     pub fn open(dir: PathBuf, cluster: &str, keep: Option<&str>) -> io::Result<Self> {
+        let is_new = !dir.exists();
         fs::create_dir_all(&dir)?;
+        // A power cut must not take the directory away from under a snapshot that is being installed.
+        dir.parent().filter(|_| is_new).map_or(Ok(()), sync_directory)?;
         let (current, temporaries) = (Mutex::new(None), AtomicU64::new(0));
         let shelf = Self { dir, cluster: cluster.to_owned(), current, temporaries };
         let mut whole: Vec<SnapshotMeta> = vec![];
