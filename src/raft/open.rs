@@ -9,14 +9,14 @@ use std::thread::JoinHandle;
 use super::disks::Disks;
 use super::error::Error;
 use super::fatal::Fatal;
-use super::identity::{Found, IdentityFile, VoteSeen, sync_directory};
+use super::identity::{Found, Identity, IdentityFile, VoteSeen, sync_directory};
 use super::install;
 use super::log_store::{LogStore, last_log_id};
 use super::options::Options;
 use super::replica::Replica;
 use super::shelf::Shelf;
 use super::state_machine::StateMachine;
-use super::store::{Store, key};
+use super::store::{Store, is_damage, key};
 use super::types::{LogId, Vote};
 use super::writer::Writer;
 
@@ -42,10 +42,31 @@ pub(crate) fn open(options: &Options, fatal: &Fatal) -> Result<Opened, Error> {
         create(dir, &db, &mut identity, fatal).map_err(|source| Error::Database { path: db.clone(), source })?;
     }
     let damaged = |source| Error::Database { path: db.clone(), source };
-    let store = Arc::new(Store::open(&db, false, fatal.clone()).map_err(damaged)?);
+    let store = open_database(&db, identity.identity(), fatal).map_err(damaged)?;
     let found = found(&store).map_err(damaged)?;
     identity.identity().verify(&found)?;
-    load(options, store, identity, found.last_log).map_err(damaged)
+    load(options, Arc::new(store), identity, found.last_log).map_err(damaged)
+}
+
+/// Opens the database; without the end of its write-ahead log, if that is damaged and nobody was answered for it.
+///
+/// A power cut can leave the bytes that were written and not synced as a last record of full length with wrong content, on all
+/// replicas at once. What the identity remembers decides: every vote that was answered, and the entries up to the floor, must lie
+/// before the damage. Entries between floor and damage were synced in the last second, and then they are whole: a disk that damages
+/// those is the one that lied about a sync (docs/decisions/storage.md).
+fn open_database(db: &Path, identity: &Identity, fatal: &Fatal) -> io::Result<Store> {
+    let damage = match Store::open(db, false, fatal.clone()) {
+        Err(error) if is_damage(&error) => error,
+        other => return other,
+    };
+    let Ok(whole) = Store::peek_before_damage(db).and_then(|store| found(&store)) else { return Err(damage) };
+    if let Err(lost) = identity.verify(&whole) {
+        tracing::error!(%damage, "Something that was answered for is behind the damage: {lost}");
+        return Err(damage);
+    }
+    let last = whole.last_log.unwrap_or(0);
+    tracing::warn!(last, %damage, "The end of the write-ahead log is damaged, as a power cut leaves it: what was written behind entry {last} and never answered for is dropped");
+    Store::open_before_damage(db, fatal.clone())
 }
 
 /// The first use of a directory. The identity says `fresh` until the database is there and durable, so a crash in between is

@@ -56,9 +56,21 @@ impl Store {
         let mut options = database_options();
         options.create_if_missing(create);
         options.create_missing_column_families(create);
-        let cache = Cache::new_lru_cache(4 << 20);
-        let families = FAMILIES.map(|name| ColumnFamilyDescriptor::new(name, family_options(&cache)));
-        let db = DB::open_cf_descriptors(&options, path, families).map_err(io::Error::other)?;
+        let db = DB::open_cf_descriptors(&options, path, families()).map_err(io::Error::other)?;
+        Ok(Self { db, fatal })
+    }
+
+    /// What is whole before the first damage in the write-ahead log, for looking at: nothing on disk changes.
+    pub fn peek_before_damage(path: &Path) -> io::Result<Self> {
+        let options = before_damage_options();
+        let db = DB::open_cf_descriptors_read_only(&options, path, families(), false).map_err(io::Error::other)?;
+        Ok(Self { db, fatal: Fatal::default() })
+    }
+
+    /// Opens the database and forgets what lies behind the first damage in the write-ahead log: only after a look.
+    pub fn open_before_damage(path: &Path, fatal: Fatal) -> io::Result<Self> {
+        let options = before_damage_options();
+        let db = DB::open_cf_descriptors(&options, path, families()).map_err(io::Error::other)?;
         Ok(Self { db, fatal })
     }
 
@@ -135,6 +147,23 @@ impl Store {
 }
 
 /// Small on purpose: the kitchen is in memory, RocksDB only has to bring it back.
+fn families() -> [ColumnFamilyDescriptor; FAMILIES.len()] {
+    let cache = Cache::new_lru_cache(4 << 20);
+    FAMILIES.map(|name| ColumnFamilyDescriptor::new(name, family_options(&cache)))
+}
+
+/// True if RocksDB opened nothing because bytes are not what was written.
+pub(crate) fn is_damage(error: &io::Error) -> bool {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rocksdb::Error>());
+    inner.is_some_and(|error| error.kind() == rocksdb::ErrorKind::Corruption)
+}
+
+fn before_damage_options() -> Options {
+    let mut options = database_options();
+    options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
+    options
+}
+
 fn database_options() -> Options {
     let mut options = Options::default();
     // The default (PointInTime) opens silently with what precedes a flipped byte, votes and entries behind it forgotten.

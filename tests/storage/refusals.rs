@@ -40,7 +40,7 @@ async fn a_flipped_byte_in_the_log_is_refused() {
     let cluster = stopped().await;
     let path = write_ahead_log(&cluster.dir(1));
     let good = fs::read(&path).unwrap();
-    for at in [good.len() / 4, good.len() / 2, good.len() - 10] {
+    for at in [good.len() / 4, good.len() / 2] {
         let mut bad = good.clone();
         bad[at] ^= 0x10;
         fs::write(&path, bad).unwrap();
@@ -49,6 +49,23 @@ async fn a_flipped_byte_in_the_log_is_refused() {
     }
     fs::write(&path, good).unwrap();
     RaftNode::start(cluster.options(1)).await.unwrap().shutdown().await;
+}
+
+/// Rows behind the last entry: the log brings them back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damaged_end_behind_all_that_was_answered_for_is_dropped() {
+    let mut cluster = Cluster::start(1, |_| ()).await;
+    let last = cluster.write().await.index;
+    cluster.stop(1).await;
+    let path = write_ahead_log(&cluster.dir(1));
+    let mut bytes = fs::read(&path).unwrap();
+    let end = bytes.len() - 10;
+    bytes[end] ^= 0x10;
+    fs::write(&path, bytes).unwrap();
+    let node = cluster.run(1).await.unwrap();
+    assert!(node.status().last_log >= Some(last), "{:?}", node.status());
+    assert!(cluster.write().await.index > last);
+    cluster.stop_all().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
