@@ -1,47 +1,147 @@
-//! Remembers the disk of every peer, so that one that comes back with an empty directory under its old id is not taken for itself.
+//! Remembers the disk of every peer, and how far its promises had come, so that one that comes back with an empty directory or with an
+//! old copy of it under its old id is not taken for itself.
 //!
-//! Such a replica has forgotten its votes and entries without noticing: its own identity file is new too. Its peers notice: the
-//! first disk id that a node shows is kept in `meta`, and another one is refused, in requests and in answers. Never forgets.
+//! Such a replica has forgotten votes and entries without noticing: its own identity file forgot them too. Its peers notice. The first
+//! disk id that a node shows is kept in `meta`, and another one is refused, in requests and in answers. The edition of its identity
+//! file, which grows with every vote and at least once a second under load, only grows; a lower one is refused, and the replica itself
+//! is told with every request how far its peers have seen it. Never forgets.
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Mutex, Weak};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+
+use rocksdb::WriteBatch;
 
 use crate::kitchen::NodeId;
 
+use super::fatal::Fatal;
 use super::store::{Store, key};
 use super::wire::Refused;
 
+/// What this replica shows to its peers.
+#[derive(Debug)]
+pub(crate) struct Own {
+    pub node: NodeId,
+    pub disk: String,
+    /// Of the identity file, as it is on disk.
+    pub edition: Arc<AtomicU64>,
+}
+
 /// The known disks. Holds the database weakly: it must be closed at the end, whoever still talks.
 pub(crate) struct Disks {
-    own: String,
+    own: Own,
     store: Weak<Store>,
-    known: Mutex<BTreeMap<NodeId, String>>,
+    fatal: Fatal,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    disks: BTreeMap<NodeId, String>,
+    editions: BTreeMap<NodeId, u64>,
+    /// What each node acknowledged to this leader: the term, and the last index. In memory: it is of this tenure alone.
+    acknowledged: BTreeMap<NodeId, (u64, u64)>,
 }
 
 impl Disks {
-    pub fn load(store: &std::sync::Arc<Store>, own: String) -> io::Result<Self> {
-        let known = store.meta(key::PEER_DISKS)?.unwrap_or_default();
-        Ok(Self { own, store: std::sync::Arc::downgrade(store), known: Mutex::new(known) })
+    pub fn load(store: &Arc<Store>, own: Own) -> io::Result<Self> {
+        let disks = store.meta(key::PEER_DISKS)?.unwrap_or_default();
+        let editions = store.meta(key::PEER_EDITIONS)?.unwrap_or_default();
+        let known = Mutex::new(Known { disks, editions, ..Known::default() });
+        let fatal = store.fatal.clone();
+        Ok(Self { own, store: Arc::downgrade(store), fatal, known })
     }
 
     /// The disk id of this replica.
     pub fn own(&self) -> &str {
-        &self.own
+        &self.own.disk
     }
 
-    /// Accepts the disk that a node shows, and keeps it durably if it is the first.
-    pub fn admit(&self, node: NodeId, disk: &str) -> Result<(), Refused> {
-        let mut known = self.known.lock().expect("nothing panics while it holds this lock");
-        match known.get(&node) {
-            Some(first) if first == disk => Ok(()),
-            Some(_) => Err(Refused::OtherDisk { node }),
-            None => {
-                known.insert(node, disk.to_owned());
-                let store = self.store.upgrade().ok_or(Refused::Stopped)?;
-                // A failed write is fatal, and says so itself.
-                store.put_meta_synced(key::PEER_DISKS, &*known).map_err(|_| Refused::Stopped)
-            }
+    /// The edition of this replica's identity file.
+    pub fn own_edition(&self) -> u64 {
+        self.own.edition.load(Ordering::Acquire)
+    }
+
+    /// The highest edition that a node has shown.
+    pub fn edition_of(&self, node: NodeId) -> u64 {
+        self.known().editions.get(&node).copied().unwrap_or(0)
+    }
+
+    /// Takes a request from a node only if it comes from its disk, and from no older edition than the last. Requests that overtake each
+    /// other while the edition grows may be refused too: they are sent again.
+    pub fn admit(&self, node: NodeId, disk: &str, edition: u64) -> Result<(), Refused> {
+        let seen = self.edition_of(node);
+        if edition < seen {
+            return Err(Refused::OldCopy { node, edition, seen });
         }
+        self.learn(node, disk, edition)
+    }
+
+    /// Takes an answer from a node only if it comes from its disk. It was told what we have seen of it when it was asked, so that an
+    /// old copy gives no answer.
+    pub fn learn(&self, node: NodeId, disk: &str, edition: u64) -> Result<(), Refused> {
+        let mut known = self.known();
+        if known.disks.get(&node).is_some_and(|first| first != disk) {
+            return Err(Refused::OtherDisk { node });
+        }
+        let is_new = known.disks.insert(node, disk.to_owned()).is_none();
+        let seen = known.editions.entry(node).or_default();
+        if !is_new && edition <= *seen {
+            return Ok(());
+        }
+        *seen = edition.max(*seen);
+        self.keep(&known, is_new)
+    }
+
+    /// A new disk is kept durably. An edition is not: after a power cut here the last one may be a little too low, which admits no more
+    /// than what was true a moment before.
+    fn keep(&self, known: &Known, is_new: bool) -> Result<(), Refused> {
+        let store = self.store.upgrade().ok_or(Refused::Stopped)?;
+        let mut batch = WriteBatch::default();
+        store.put_meta(&mut batch, key::PEER_DISKS, &known.disks);
+        store.put_meta(&mut batch, key::PEER_EDITIONS, &known.editions);
+        // A failed write is fatal, and says so itself.
+        let kept = if is_new { store.write_synced(batch) } else { store.write(batch) };
+        kept.map_err(|_| Refused::Stopped)
+    }
+
+    /// A peer tells what it has seen of this replica. If that is more than this directory knows, the directory is an old copy.
+    pub fn is_seen_at(&self, seen: u64) -> Result<(), Refused> {
+        let (node, edition) = (self.own.node, self.own_edition());
+        if seen <= edition {
+            return Ok(());
+        }
+        let old = Refused::OldCopy { node, edition, seen };
+        self.fatal.raise(format!("{old}"));
+        Err(old)
+    }
+
+    /// A node acknowledged to have stored the log up to this index, to this leader of that term.
+    pub fn acknowledge(&self, node: NodeId, term: u64, index: u64) {
+        let mut known = self.known();
+        let last = known.acknowledged.entry(node).or_insert((term, index));
+        *last = if last.0 == term { (term, index.max(last.1)) } else { (term, index) };
+    }
+
+    /// A node says that it has no such entry. Within a term nobody takes back what he acknowledged to its leader: one that does is an
+    /// old copy, taken so shortly before that no edition tells. openraft would panic, here on the leader. It counts as seen further
+    /// than it is, so that the next request ends it.
+    pub fn deny(&self, node: NodeId, term: u64, index: u64) -> Result<(), Refused> {
+        let mut known = self.known();
+        if known.acknowledged.get(&node).is_none_or(|last| last.0 != term || last.1 < index) {
+            return Ok(());
+        }
+        let edition = known.editions.get(&node).copied().unwrap_or(0);
+        known.editions.insert(node, edition + 1);
+        known.acknowledged.remove(&node);
+        self.keep(&known, false)?;
+        let old = Refused::OldCopy { node, edition, seen: edition + 1 };
+        tracing::error!("Node {node} took back entry {index}, which it had acknowledged: {old}");
+        Err(old)
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
+        self.known.lock().expect("nothing panics while it holds this lock")
     }
 }

@@ -7,6 +7,8 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +28,13 @@ pub struct VoteSeen {
     pub node: NodeId,
     /// True once a majority granted it.
     pub committed: bool,
+}
+
+impl std::fmt::Display for VoteSeen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let by = if self.committed { "a majority's vote" } else { "a vote" };
+        write!(f, "{by} for node {} in term {}", self.node, self.term)
+    }
 }
 
 impl VoteSeen {
@@ -49,6 +58,9 @@ pub struct Identity {
     pub vote: Option<VoteSeen>,
     /// Log entries up to here were synced (at most `FLOOR_EVERY` old while entries come).
     pub floor: Option<u64>,
+    /// Grows by one with every change of this file. Peers remember it: who shows a lower one than before is an old copy.
+    #[serde(default)]
+    pub edition: u64,
 }
 
 /// What the database holds, to be compared with the identity.
@@ -101,8 +113,9 @@ pub enum Error {
     },
     /// A vote that was answered is not in the database.
     #[error(
-        "the database knows vote {found:?}, but {expected:?} was answered: it is an old copy or lost synced writes. Let this \
-         replica join under a new node id"
+        "the database knows {}, but {expected} was answered: it is an old copy or lost synced writes. Take this replica out of \
+         the cluster, empty its data directory and let it join under a new node id (docs/RECOVERY.md)",
+        .found.as_ref().map_or("no vote".to_owned(), ToString::to_string)
     )]
     VoteLost {
         /// The highest vote that was answered.
@@ -112,8 +125,9 @@ pub enum Error {
     },
     /// Synced entries are not in the database.
     #[error(
-        "the log ends at {found:?}, but entries up to {expected} were synced: it is an old copy or lost synced writes. Let \
-         this replica join under a new node id"
+        "the log ends {}, but entries up to {expected} were synced: it is an old copy or lost synced writes. Take this replica \
+         out of the cluster, empty its data directory and let it join under a new node id (docs/RECOVERY.md)",
+        .found.map_or("before its first entry".to_owned(), |index| format!("at entry {index}"))
     )]
     LogLost {
         /// The floor.
@@ -134,7 +148,7 @@ pub enum Error {
 impl Identity {
     fn new(cluster: &str, node: NodeId) -> Self {
         let disk = format!("{:032x}", rand::random::<u128>());
-        Self { cluster: cluster.to_owned(), node, disk, fresh: true, vote: None, floor: None }
+        Self { cluster: cluster.to_owned(), node, disk, fresh: true, vote: None, floor: None, edition: 0 }
     }
 
     /// Remembers a vote if it is higher.
@@ -170,6 +184,8 @@ impl Identity {
 pub(crate) struct IdentityFile {
     path: PathBuf,
     identity: Identity,
+    /// The edition that is on disk, for who shows it to peers.
+    edition: Arc<AtomicU64>,
 }
 
 impl IdentityFile {
@@ -186,7 +202,8 @@ impl IdentityFile {
             None if database => return Err(Error::IdentityGone),
             None => Identity::new(cluster, node),
         };
-        let mut file = Self { path, identity };
+        let edition = Arc::new(AtomicU64::new(identity.edition));
+        let mut file = Self { path, identity, edition };
         if file.identity.fresh {
             file.update(|_| ()).map_err(|source| Error::File { path: file.path.clone(), source })?;
         }
@@ -198,6 +215,11 @@ impl IdentityFile {
         &self.identity
     }
 
+    /// The edition that is on disk, now and later.
+    pub fn edition(&self) -> Arc<AtomicU64> {
+        self.edition.clone()
+    }
+
     /// Changes the content; returns once the new file is on disk under its name.
     pub fn update(&mut self, change: impl FnOnce(&mut Identity)) -> io::Result<()> {
         let before = self.identity.clone();
@@ -205,13 +227,16 @@ impl IdentityFile {
         if self.identity == before && self.path.exists() {
             return Ok(());
         }
+        self.identity.edition += 1;
         let text = serde_json::to_vec_pretty(&self.identity).expect("an identity is plain data");
         let temporary = self.path.with_extension("json.tmp");
         let mut file = File::create(&temporary)?;
         file.write_all(&text)?;
         file.sync_all()?;
         fs::rename(&temporary, &self.path)?;
-        sync_directory(self.path.parent().unwrap_or(Path::new(".")))
+        sync_directory(self.path.parent().unwrap_or(Path::new(".")))?;
+        self.edition.store(self.identity.edition, Ordering::Release);
+        Ok(())
     }
 }
 

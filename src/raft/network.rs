@@ -119,7 +119,9 @@ impl PeerClient {
     fn request(&self, path: &str) -> RequestBuilder {
         let request = self.client.post(format!("{}{path}", self.url));
         let request = request.header(wire::CLUSTER_HEADER, &self.cluster).header(wire::TO_HEADER, self.target);
-        request.header(wire::FROM_HEADER, self.node).header(wire::DISK_HEADER, self.disks.own())
+        let request = request.header(wire::FROM_HEADER, self.node).header(wire::DISK_HEADER, self.disks.own());
+        let (edition, seen) = (self.disks.own_edition(), self.disks.edition_of(self.target));
+        request.header(wire::EDITION_HEADER, edition).header(wire::SEEN_HEADER, seen)
     }
 
     async fn call<B: Serialize, A: DeserializeOwned>(
@@ -148,14 +150,36 @@ impl PeerClient {
     async fn answer<A: DeserializeOwned>(&self, request: RequestBuilder, limit: Duration) -> Result<A, Unanswered> {
         let response = request.send().await.map_err(|e| failed(e, limit))?;
         let status = response.status();
-        let disk = response.headers().get(wire::DISK_HEADER).and_then(|disk| disk.to_str().ok()).map(str::to_owned);
+        let says = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let (disk, edition) = (says(wire::DISK_HEADER).to_owned(), says(wire::EDITION_HEADER).parse().unwrap_or(0));
         let body = response.bytes().await.map_err(|e| failed(e, limit))?;
         if !status.is_success() {
             let refused = serde_json::from_slice(&body).map(Unanswered::Refused);
             return Err(refused.unwrap_or_else(|_| Unanswered::Failed(format!("status {status}"))));
         }
-        self.disks.admit(self.target, &disk.unwrap_or_default()).map_err(Unanswered::Refused)?;
+        self.disks.learn(self.target, &disk, edition).map_err(Unanswered::Refused)?;
         codec::decode(&body).map_err(|e| Unanswered::Failed(e.to_string()))
+    }
+
+    /// What the peer acknowledges, it must not deny later.
+    fn remember(
+        &self,
+        request: &AppendEntriesRequest<Types>,
+        answer: &AppendEntriesResponse<Types>,
+    ) -> Result<(), Refused> {
+        let (term, previous) = (request.vote.leader_id.term, request.prev_log_id.map(|id| id.index));
+        let acknowledged = match answer {
+            AppendEntriesResponse::Success => request.entries.last().map(|entry| entry.log_id.index).or(previous),
+            AppendEntriesResponse::PartialSuccess(upto) => upto.map(|id| id.index),
+            AppendEntriesResponse::Conflict => {
+                return previous.map_or(Ok(()), |index| self.disks.deny(self.target, term, index));
+            }
+            AppendEntriesResponse::HigherVote(_) => None,
+        };
+        if let Some(index) = acknowledged {
+            self.disks.acknowledge(self.target, term, index);
+        }
+        Ok(())
     }
 
     fn late(&self, action: RPCTypes, timeout: Duration) -> RpcTimeout<Types> {
@@ -198,7 +222,9 @@ impl RaftNetworkV2<Types> for PeerClient {
             true => option.soft_ttl(),
             false => option.soft_ttl().max(self.append_deadline),
         };
-        self.rpc(wire::APPEND, RPCTypes::AppendEntries, &request, limit).await
+        let answer = self.rpc(wire::APPEND, RPCTypes::AppendEntries, &request, limit).await?;
+        self.remember(&request, &answer).map_err(|refused| Unreachable::new(&Unanswered::Refused(refused)))?;
+        Ok(answer)
     }
 
     async fn vote(

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use super::disks::Disks;
+use super::disks::{Disks, Own};
 use super::error::Error;
 use super::fatal::Fatal;
 use super::identity::{Found, Identity, IdentityFile, VoteSeen, sync_directory};
@@ -99,7 +99,8 @@ fn load(options: &Options, store: Arc<Store>, identity: IdentityFile, last_log: 
     let replica = Arc::new(Replica::new(kitchen, applied.map_or(0, |id| id.index), last_log));
     let shelf = Arc::new(shelf);
     let state_machine = StateMachine::new(store.clone(), replica.clone(), shelf.clone())?;
-    let disks = Arc::new(Disks::load(&store, identity.identity().disk.clone())?);
+    let own = Own { node: options.node_id, disk: identity.identity().disk.clone(), edition: identity.edition() };
+    let disks = Arc::new(Disks::load(&store, own)?);
     let (handle, writer) = Writer::start(store.clone(), identity);
     let log = LogStore::new(store.clone(), handle)?;
     Ok(Opened { store, replica, shelf, log, state_machine, writer, disks })

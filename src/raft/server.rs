@@ -58,7 +58,8 @@ pub async fn serve_router(listener: TcpListener, router: Router, stop: Cancellat
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let status = match self {
-            Self::ForeignCluster { .. } | Self::WrongNode { .. } | Self::OtherDisk { .. } => StatusCode::FORBIDDEN,
+            Self::ForeignCluster { .. } | Self::WrongNode { .. } => StatusCode::FORBIDDEN,
+            Self::OtherDisk { .. } | Self::OldCopy { .. } => StatusCode::FORBIDDEN,
             Self::BadBody { .. } => StatusCode::BAD_REQUEST,
             Self::BadSnapshot { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NoReadIndex => StatusCode::CONFLICT,
@@ -77,6 +78,8 @@ async fn admit(State(node): State<RaftNode>, request: Request, next: Next) -> Re
     if let Ok(disk) = HeaderValue::from_str(node.disks().own()) {
         response.headers_mut().insert(wire::DISK_HEADER, disk);
     }
+    // After the request: what it made this replica promise is in.
+    response.headers_mut().insert(wire::EDITION_HEADER, HeaderValue::from(node.disks().own_edition()));
     response
 }
 
@@ -94,7 +97,9 @@ fn admitted(node: &RaftNode, headers: &HeaderMap) -> Result<(), Refused> {
     }
     let from = says(wire::FROM_HEADER).and_then(|from| from.parse().ok()).zip(says(wire::DISK_HEADER));
     let (from, disk) = from.ok_or_else(|| Refused::BadBody { why: "the sender does not say who it is".to_owned() })?;
-    node.disks().admit(from, disk)
+    let number = |name| says(name).and_then(|number| number.parse().ok()).unwrap_or(0);
+    node.disks().is_seen_at(number(wire::SEEN_HEADER))?;
+    node.disks().admit(from, disk, number(wire::EDITION_HEADER))
 }
 
 fn body<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Refused> {

@@ -39,6 +39,7 @@ pub(crate) mod key {
     pub const INSTALLING: &str = "installing";
     pub const EVENTS_FLOOR: &str = "events_floor";
     pub const PEER_DISKS: &str = "peer_disks";
+    pub const PEER_EDITIONS: &str = "peer_editions";
 }
 
 /// A key and its value, as RocksDB hands them out.
@@ -146,7 +147,6 @@ impl Store {
     }
 }
 
-/// Small on purpose: the kitchen is in memory, RocksDB only has to bring it back.
 fn families() -> [ColumnFamilyDescriptor; FAMILIES.len()] {
     let cache = Cache::new_lru_cache(4 << 20);
     FAMILIES.map(|name| ColumnFamilyDescriptor::new(name, family_options(&cache)))
@@ -164,6 +164,7 @@ fn before_damage_options() -> Options {
     options
 }
 
+/// Small on purpose: the kitchen is in memory, RocksDB only has to bring it back.
 fn database_options() -> Options {
     let mut options = Options::default();
     // The default (PointInTime) opens silently with what precedes a flipped byte, votes and entries behind it forgotten.

@@ -19,6 +19,10 @@ pub(crate) const TO_HEADER: &str = "x-brigade-to";
 pub(crate) const FROM_HEADER: &str = "x-brigade-from";
 /// The disk id of whoever sends the request, or the answer.
 pub(crate) const DISK_HEADER: &str = "x-brigade-disk";
+/// The edition of the identity file of whoever sends the request, or the answer.
+pub(crate) const EDITION_HEADER: &str = "x-brigade-edition";
+/// The highest edition that the sender has seen of the node that the request is meant for.
+pub(crate) const SEEN_HEADER: &str = "x-brigade-seen";
 /// The sender's vote beside a snapshot, as JSON.
 pub(crate) const VOTE_HEADER: &str = "x-brigade-vote";
 
@@ -46,6 +50,19 @@ pub enum Refused {
     OtherDisk {
         /// Which node.
         node: NodeId,
+    },
+    /// The node promised more before than it knows now: its directory is an old copy.
+    #[error(
+        "the data directory of node {node} is an old copy: it is at edition {edition} of its promises, and its peers saw {seen}. \
+         Let the node leave, empty the directory, and let it join under a new node id (docs/RECOVERY.md)"
+    )]
+    OldCopy {
+        /// Which node.
+        node: NodeId,
+        /// What it shows now.
+        edition: u64,
+        /// What it showed before.
+        seen: u64,
     },
     /// The body can't be decoded.
     #[error("the body can't be read: {why}")]

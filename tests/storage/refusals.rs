@@ -187,3 +187,32 @@ async fn a_replica_that_lost_its_whole_directory_is_not_counted_by_its_peers() {
     assert_eq!(empty.applied_index(), 0, "and learns nothing under its old id");
     cluster.stop_all().await;
 }
+
+/// The leader knows what was acknowledged to it, also where no edition tells. openraft alone would panic on the leader.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_that_takes_back_what_it_acknowledged_ends_and_the_leader_does_not() {
+    let mut cluster = Cluster::start(3, |_| ()).await;
+    let index = cluster.write().await.index;
+    cluster.applied(index).await;
+    let (leader, old) = (cluster.leader().await, cluster.follower().await.node_id());
+    cluster.stop(old).await;
+    let (dir, copy) = (cluster.dir(old), cluster.dir(old).with_extension("copy"));
+    for part in ["", "db", "snapshots"] {
+        fs::create_dir_all(copy.join(part)).unwrap();
+        for entry in fs::read_dir(dir.join(part)).unwrap().map(Result::unwrap).filter(|e| e.path().is_file()) {
+            fs::copy(entry.path(), copy.join(part).join(entry.file_name())).unwrap();
+        }
+    }
+    cluster.run(old).await.unwrap();
+    let index = cluster.write().await.index;
+    cluster.applied(index).await;
+    cluster.stop(old).await;
+    fs::remove_dir_all(&dir).unwrap();
+    fs::rename(&copy, &dir).unwrap();
+    let fatal = cluster.run(old).await.unwrap().watch_fatal();
+    let why = wait_for("a reason", || fatal.borrow().clone()).await;
+    assert!(why.contains("old copy"), "{why}");
+    assert!(leader.watch_fatal().borrow().is_none());
+    assert!(cluster.write().await.index > index, "the others go on");
+    cluster.stop_all().await;
+}
