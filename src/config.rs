@@ -22,7 +22,7 @@ pub use check::INCARNATION_MAX;
 pub use error::Error;
 
 /// Environment variables with our prefix that are no keys: for `brigade ctl`, and for tests.
-const NO_KEYS: [&str; 4] = ["api", "golden", "needs_mosquitto", "needs_python"];
+const NO_KEYS: [&str; 5] = ["api", "golden", "needs_mosquitto", "needs_python", "needs_root"];
 
 /// A controller's configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -95,7 +95,7 @@ impl std::fmt::Debug for BrokerUser {
     }
 }
 
-/// Timing of the replicas, in milliseconds.
+/// Timing of the replicas, in milliseconds, and the length of their log, in entries.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RaftConfig {
@@ -105,11 +105,16 @@ pub struct RaftConfig {
     pub election_min_ms: u64,
     /// The longest.
     pub election_max_ms: u64,
+    /// Log entries between two snapshots.
+    pub snapshot_every: u64,
+    /// Log entries kept behind a snapshot.
+    pub log_keep: u64,
 }
 
 impl Default for RaftConfig {
     fn default() -> Self {
-        Self { heartbeat_ms: 50, election_min_ms: 150, election_max_ms: 300 }
+        let (snapshot_every, log_keep) = (20_000, 5_000);
+        Self { heartbeat_ms: 50, election_min_ms: 150, election_max_ms: 300, snapshot_every, log_keep }
     }
 }
 
@@ -189,6 +194,8 @@ impl Config {
             heartbeat_ms: self.raft.heartbeat_ms,
             election_min_ms: self.raft.election_min_ms,
             election_max_ms: self.raft.election_max_ms,
+            snapshot_every: self.raft.snapshot_every,
+            log_keep: self.raft.log_keep,
             ..raft::Options::new(self.kitchen.as_str(), self.node, &self.data_dir, peers)
         }
     }

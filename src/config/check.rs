@@ -81,6 +81,9 @@ fn timing(config: &Config, faults: &mut Vec<Error>) {
         let rule = "raft: needs 0 < 2 × heartbeat_ms ≤ election_min_ms < election_max_ms; leave all three out for 50, 150, 300";
         faults.push(Error::Value(rule.to_owned()));
     }
+    if raft.snapshot_every == 0 {
+        faults.push(Error::Value("raft.snapshot_every is 0: use the default, 20000".to_owned()));
+    }
 }
 
 fn values(config: &Config, faults: &mut Vec<Error>) {
