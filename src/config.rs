@@ -56,6 +56,9 @@ pub struct Config {
     /// Timing of the replicas.
     #[serde(default)]
     pub raft: RaftConfig,
+    /// The disk under `data_dir`.
+    #[serde(default)]
+    pub storage: StorageConfig,
     /// What a new kitchen starts with; later changes go through the API.
     #[serde(default)]
     pub menu: MenuConfig,
@@ -115,6 +118,20 @@ impl Default for RaftConfig {
     fn default() -> Self {
         let (snapshot_every, log_keep) = (20_000, 5_000);
         Self { heartbeat_ms: 50, election_min_ms: 150, election_max_ms: 300, snapshot_every, log_keep }
+    }
+}
+
+/// The disk under the data directory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StorageConfig {
+    /// With less room than this, in MB (2^20 bytes), no new order is taken here.
+    pub free_min_mb: u64,
+}
+
+impl Default for StorageConfig {
+    fn default() -> Self {
+        Self { free_min_mb: 256 }
     }
 }
 
@@ -196,6 +213,7 @@ impl Config {
             election_max_ms: self.raft.election_max_ms,
             snapshot_every: self.raft.snapshot_every,
             log_keep: self.raft.log_keep,
+            free_min_bytes: self.storage.free_min_mb.saturating_mul(1 << 20),
             ..raft::Options::new(self.kitchen.as_str(), self.node, &self.data_dir, peers)
         }
     }

@@ -81,10 +81,17 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<()> {
 }
 
 /// The exit code that tells an operator, and systemd, what kind of failure it was: 70 when the storage can't be trusted or is another
-/// node's, so that nobody starts it again and again; 1 for what may pass, such as a port in use.
+/// node's, so that nobody starts it again and again; 1 for what may pass, such as a port in use or a full disk.
 pub fn exit_code(error: &anyhow::Error) -> u8 {
+    if error.chain().any(|cause| raft::says_disk_full(&cause.to_string()) || is_full(cause)) {
+        return 1;
+    }
     let is_of_storage = error.chain().any(|cause| cause.is::<raft::Error>() || cause.is::<Stopped>());
     if is_of_storage { raft::EXIT_CODE as u8 } else { 1 }
+}
+
+fn is_full(cause: &(dyn std::error::Error + 'static)) -> bool {
+    matches!(cause.downcast_ref(), Some(raft::Error::DiskFull { .. }))
 }
 
 /// The replica stopped itself.
@@ -135,8 +142,8 @@ fn spawn_peer_server(
     witness: &Arc<Witness>,
     stop: CancellationToken,
 ) -> JoinHandle<()> {
-    let witness = witness.clone();
-    let testimony = get(move || std::future::ready(Json(witness.testimony())));
+    let (witness, replica) = (witness.clone(), node.clone());
+    let testimony = get(move || std::future::ready(Json(witness.testimony().signed(&replica))));
     let router = raft::server::router(node.clone()).merge(Router::new().route("/witness", testimony));
     tokio::spawn(async move {
         if let Err(error) = raft::server::serve_router(listener, router, stop).await {

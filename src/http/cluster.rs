@@ -31,6 +31,7 @@ pub async fn show(State(api): State<Api>) -> Answer<ClusterView> {
         log,
         quorum_age_ms: api.node().quorum_age_ms(),
         tenure: tenure(&api),
+        storage: api.node().space().into(),
     };
     Answer { body, index, staleness: None, status: StatusCode::OK }
 }
@@ -76,6 +77,7 @@ fn tenure(api: &Api) -> TenureView {
         leases_answered: leader.leases_answered,
         payloads_refused: leader.payloads_refused,
         brokers: brokers.collect(),
+        storage_low: leader.storage_low,
     }
 }
 

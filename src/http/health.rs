@@ -23,7 +23,14 @@ pub async fn livez(State(api): State<Api>) -> Result<&'static str, Problem> {
 pub async fn readyz(State(api): State<Api>) -> (StatusCode, Json<ReadyView>) {
     let reasons = reasons(&api);
     let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(ReadyView { ready: reasons.is_empty(), reasons }))
+    (status, Json(ReadyView { ready: reasons.is_empty(), reasons, warnings: warnings(&api) }))
+}
+
+fn warnings(api: &Api) -> Vec<String> {
+    let space = api.node().space();
+    let (free, min) = (space.free_bytes.unwrap_or(0) >> 20, space.free_min_bytes >> 20);
+    let low = format!("the disk is nearly full: {free} MB are free and {min} MB are wanted; make room");
+    space.is_low().then_some(low).into_iter().collect()
 }
 
 fn reasons(api: &Api) -> Vec<String> {

@@ -83,6 +83,9 @@ impl Page {
         if let Some(age) = cluster.quorum_age_ms {
             self.gauge("brigade_raft_quorum_age_milliseconds", "Since a majority acknowledged.", age);
         }
+        let storage = &cluster.storage;
+        self.gauge("brigade_storage_low", "1 if new orders are refused for want of room here.", storage.low.into());
+        self.gauge("brigade_storage_free_bytes", "Room on the disk here.", storage.free_bytes.unwrap_or(0));
         let tenure = &cluster.tenure;
         self.gauge("brigade_in_charge", "1 if this replica gives the instructions.", tenure.in_charge.into());
         self.counter("brigade_tenures_total", "Tenures begun by this process.", tenure.tenures);

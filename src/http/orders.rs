@@ -37,6 +37,7 @@ pub async fn place(
     Id(id): Id<OrderId>,
     Json(body): Json<NewOrderBody>,
 ) -> Result<Response, Problem> {
+    api.refuse_without_room(&id)?;
     let NewOrderBody { items, priority, promise_ms } = body;
     let new = NewOrder { id: id.clone(), items, priority, promise_ms, source: Source::Local };
     let created = match api.write(Command::PlaceOrder(new)).await? {
@@ -127,6 +128,18 @@ impl Api {
         self.wait_until_written(seen.index).await?;
         let archived = self.archived(id)?;
         seen.map(|_| archived.as_ref().map(ended)).or(|| unknown(id))
+    }
+
+    /// A full disk would end this replica in the middle of what it has promised already. An order that is known gets its answer again.
+    fn refuse_without_room(&self, id: &OrderId) -> Result<(), Problem> {
+        let space = self.node().space();
+        let is_known = || self.node().with_kitchen(|kitchen| kitchen.order(id).is_some());
+        if !space.is_low() || is_known() || self.archived(id)?.is_some() {
+            return Ok(());
+        }
+        let detail = "the disk of the replica in charge is nearly full: what was accepted is finished, and new orders wait until there is room";
+        let problem = Problem::new(Kind::StorageLow, detail).retry_after(30);
+        Err(problem.with("free_bytes", space.free_bytes).with("free_min_bytes", space.free_min_bytes))
     }
 
     /// An order that ended.

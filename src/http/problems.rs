@@ -103,6 +103,8 @@ kinds! {
     TooManyStreams = 503 "too-many-streams" "Too many event streams are open",
     /// This replica has stopped.
     Stopping = 503 "stopping" "This replica has stopped",
+    /// New orders wait until there is room.
+    StorageLow = 507 "storage-low" "The disk is nearly full",
     /// The database can't be read.
     Storage = 503 "storage" "This replica can't read its database",
 }

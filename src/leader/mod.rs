@@ -12,6 +12,7 @@ pub mod lease;
 pub mod link;
 pub mod memory;
 pub mod monitor;
+mod room;
 mod serve;
 mod status;
 pub mod tenure;

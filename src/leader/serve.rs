@@ -21,7 +21,7 @@ use super::monitor::{Ears, Hearing, Impaired, devices_to_judge, judge_one};
 use super::status::BrokerStatus;
 use super::tenure::{EndOfTenure, Shared};
 use super::witness::{Testimony, ask_others, merged};
-use super::{dispatch as deciding, lease};
+use super::{dispatch as deciding, lease, room};
 
 /// How often dispatch and monitor look without being woken.
 const TICK: Duration = Duration::from_millis(200);
@@ -193,16 +193,13 @@ fn publish(shared: &Shared, link: Option<usize>, device: &DeviceId, cmd: &Cmd) -
 /// Watches hearts, and this node's own ears. Returns when another node should be in charge.
 pub(super) async fn monitor(shared: Arc<Shared>) -> EndOfTenure {
     let http = reqwest::Client::new();
-    let me = shared.options.node;
-    let peers = shared.node.options().peers.iter().filter(|(id, _)| **id != me);
-    let urls: Vec<String> = peers.map(|(_, peer)| format!("http://{}/witness", peer.peer)).collect();
     let mut testimonies: (Millis, Vec<Testimony>) = (0, Vec::new());
     let mut ears = Ears::default();
     loop {
         tokio::time::sleep(TICK).await;
         let mono = boottime_ms();
         if testimonies.0 + TESTIMONY_MS <= mono {
-            testimonies = (mono, ask_others(&http, &urls).await);
+            testimonies = (mono, ask_others(&http, &witnesses(&shared)).await);
         }
         let hearing = Hearing {
             mono: boottime_ms(),
@@ -210,8 +207,12 @@ pub(super) async fn monitor(shared: Arc<Shared>) -> EndOfTenure {
             subscribed_at: shared.links.subscribed_at(),
             others: merged(&testimonies.1, testimonies.0),
         };
-        report_status(&shared);
+        report_status(&shared, &testimonies.1);
         judge_devices(&shared, &hearing).await;
+        let in_charge_ms = hearing.mono.saturating_sub(shared.since_ms);
+        if let Some(better) = room::successor(shared.node.space().is_low(), in_charge_ms, &testimonies.1) {
+            return EndOfTenure::StorageLow(better);
+        }
         let end = ears.judge(&shared.node.kitchen(), &shared.memory(), &hearing, &testimonies.1);
         match end {
             Some(Impaired::NoBroker) => return EndOfTenure::NoBroker,
@@ -219,6 +220,12 @@ pub(super) async fn monitor(shared: Arc<Shared>) -> EndOfTenure {
             None => {}
         }
     }
+}
+
+/// Where the other members, as they are now, are asked what they hear.
+fn witnesses(shared: &Shared) -> Vec<String> {
+    let others = shared.node.peers().into_iter().filter(|(id, _)| *id != shared.options.node);
+    others.map(|(_, peer)| format!("http://{}/witness", peer.peer)).collect()
 }
 
 async fn judge_devices(shared: &Shared, hearing: &Hearing) {
@@ -236,7 +243,8 @@ async fn judge_devices(shared: &Shared, hearing: &Hearing) {
     }
 }
 
-fn report_status(shared: &Shared) {
+fn report_status(shared: &Shared, others: &[Testimony]) {
+    let low = room::low(shared.options.node, shared.node.space().is_low(), others);
     let brokers: Vec<BrokerStatus> = shared
         .links
         .iter()
@@ -249,8 +257,9 @@ fn report_status(shared: &Shared) {
         s.instructions_published += published;
         s.leases_answered += leases;
         s.payloads_refused += refused;
-        let changed = s.brokers != brokers;
+        let changed = s.brokers != brokers || s.storage_low != low;
         s.brokers = brokers;
+        s.storage_low = low;
         changed
     });
 }

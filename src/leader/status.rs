@@ -21,6 +21,8 @@ pub struct Status {
     pub leases_answered: u64,
     /// Payloads refused: malformed, oversized or foreign.
     pub payloads_refused: u64,
+    /// In charge: the replicas whose disks are nearly full, as they say themselves.
+    pub storage_low: Vec<NodeId>,
 }
 
 /// One broker, as this node sees it.

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::clock::boottime_ms;
-use crate::kitchen::{Command, Epoch, Reply};
+use crate::kitchen::{Command, Epoch, NodeId, Reply};
 use crate::protocol::LeaderState;
 use crate::raft::{ProposeError, RaftNode};
 
@@ -36,6 +36,8 @@ pub enum EndOfTenure {
     NoBroker,
     /// Another replica hears more devices.
     Deaf,
+    /// This node's disk is nearly full, and that replica's is not.
+    StorageLow(NodeId),
     /// A task of the tenure ended: its proposals no longer go through.
     Broken,
 }
@@ -48,6 +50,7 @@ impl fmt::Display for EndOfTenure {
             Self::Replaced => "another node leads",
             Self::NoBroker => "it reaches no broker, and another replica does",
             Self::Deaf => "another replica hears more devices",
+            Self::StorageLow(_) => "its disk is nearly full, and another replica's is not",
             Self::Broken => "its entries no longer go through",
         })
     }
@@ -177,12 +180,16 @@ impl Tenure {
         shared.status.send_modify(|s| {
             s.in_charge = false;
             s.instructions_published += shared.published.swap(0, Relaxed);
+            s.leases_answered += shared.leases.swap(0, Relaxed);
+            s.payloads_refused += shared.refused.swap(0, Relaxed);
+            s.storage_low.clear();
             s.brokers.iter_mut().for_each(|b| b.connected = false);
         });
         shared.links.announce(shared.epoch, LeaderState::Down);
         let (to, answer) = match end {
             EndOfTenure::Wished(wish) => (wish.to, Some(wish.answer)),
             EndOfTenure::Stopped | EndOfTenure::NoBroker | EndOfTenure::Deaf => (None, None),
+            EndOfTenure::StorageLow(to) => (Some(to), None),
             EndOfTenure::Replaced | EndOfTenure::Broken => return,
         };
         let alone = shared.node.options().peers.len() < 2;

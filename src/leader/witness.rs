@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
 use crate::clock::boottime_ms;
-use crate::kitchen::{DeviceId, Millis};
+use crate::kitchen::{DeviceId, Millis, NodeId};
 use crate::protocol::{Heartbeat, Leaf, Topic, decode};
+use crate::raft::RaftNode;
 
 use super::link::{Connections, Inbound, Links};
 use super::memory::{DEVICES_MAX, Pulse};
@@ -22,6 +23,19 @@ pub struct Testimony {
     pub listening: bool,
     /// How long ago it heard each device, in milliseconds.
     pub ages_ms: BTreeMap<DeviceId, Millis>,
+    /// Which node it is.
+    #[serde(default)]
+    pub node: NodeId,
+    /// True when its disk is nearly full.
+    #[serde(default)]
+    pub storage_low: bool,
+}
+
+impl Testimony {
+    /// The same, with what the replica says of itself.
+    pub fn signed(self, replica: &RaftNode) -> Self {
+        Self { node: replica.node_id(), storage_low: replica.space().is_low(), ..self }
+    }
 }
 
 /// This replica's ears.
@@ -37,7 +51,8 @@ impl Witness {
         let now = boottime_ms();
         let ages_ms = self.heard().iter().map(|(id, pulse)| (id.clone(), now.saturating_sub(pulse.heard_ms))).collect();
         let links = self.links.lock().expect("nothing panics while it holds this lock").clone();
-        Testimony { listening: links.is_some_and(|l| l.subscribed_at().is_some()), ages_ms }
+        let listening = links.is_some_and(|l| l.subscribed_at().is_some());
+        Testimony { listening, ages_ms, ..Testimony::default() }
     }
 
     /// The pulses that this replica has heard.

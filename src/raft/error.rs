@@ -19,13 +19,19 @@ pub enum Error {
     /// The database can't be opened or read: damaged, full, or in use by another process.
     #[error(
         "database {path}: {source}. Nothing was changed. If it is damaged, take this replica out of the cluster, empty \
-         its data directory and let it join under a new node id"
+         its data directory and let it join under a new node id (docs/RECOVERY.md)"
     )]
     Database {
         /// Where it is.
         path: PathBuf,
         /// What RocksDB or the decoder says.
         source: std::io::Error,
+    },
+    /// The disk is full: nothing is damaged, and room is all that is needed.
+    #[error("the disk of {path} is full: make room there; then this replica starts as it is, and catches up")]
+    DiskFull {
+        /// The data directory.
+        path: PathBuf,
     },
     /// A file or directory beside the database.
     #[error("{path}: {source}")]
@@ -41,6 +47,18 @@ pub enum Error {
     /// openraft did not start.
     #[error("raft did not start: {0}")]
     Raft(String),
+}
+
+/// True if a text of the system or of RocksDB says that the disk is full. Both give nothing better than text once they are wrapped.
+pub fn says_disk_full(text: &str) -> bool {
+    text.contains("No space left on device")
+}
+
+impl Error {
+    /// The same; or that the disk is full, if that is the cause.
+    pub(crate) fn or_disk_full(self, data_dir: &std::path::Path) -> Self {
+        if says_disk_full(&self.to_string()) { Self::DiskFull { path: data_dir.to_owned() } } else { self }
+    }
 }
 
 /// Why a proposal got no reply. Unless it says otherwise, the command may or may not be applied later.

@@ -25,6 +25,7 @@ use super::open::{self, Opened};
 use super::options::Options;
 use super::replica::Replica;
 use super::shelf::Shelf;
+use super::space;
 use super::state_machine::StateMachine;
 use super::status::{self, LeaderInfo, Status};
 use super::store::{ARCHIVE, Store};
@@ -36,7 +37,7 @@ pub(crate) type Raft = openraft::Raft<Types, StateMachine>;
 #[derive(Clone)]
 pub struct RaftNode(Arc<Inner>);
 
-struct Inner {
+pub(super) struct Inner {
     options: Options,
     raft: Raft,
     network: Network,
@@ -72,7 +73,14 @@ impl RaftNode {
         tokio::spawn(status::follow(raft.metrics(), status.clone(), fatal.clone()));
         let (store, writer) = (Mutex::new(Some(store)), Mutex::new(Some(writer)));
         let sleep = SleepGuard::default();
-        Ok(Self(Arc::new(Inner { options, raft, network, replica, shelf, disks, store, writer, status, sleep, fatal })))
+        let inner = Inner { options, raft, network, replica, shelf, disks, store, writer, status, sleep, fatal };
+        let inner = Arc::new(inner);
+        space::watch(&inner);
+        Ok(Self(inner))
+    }
+
+    pub(super) fn of(inner: Arc<Inner>) -> Self {
+        Self(inner)
     }
 
     /// The settings it was started with.
@@ -225,8 +233,8 @@ impl RaftNode {
         self.0.raft.metrics().borrow_watched().clone()
     }
 
-    /// The members that this node may have to ask: those of the cluster, or else of its options.
-    pub(crate) fn peers(&self) -> BTreeMap<NodeId, Peer> {
+    /// The members of the cluster, as this node knows them; before it knows any, those of its options.
+    pub fn peers(&self) -> BTreeMap<NodeId, Peer> {
         let members = self.metrics().membership_config;
         let members: BTreeMap<_, _> = members.nodes().map(|(id, peer)| (*id, peer.clone())).collect();
         if members.is_empty() { self.0.options.peers.clone() } else { members }

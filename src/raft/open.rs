@@ -33,6 +33,10 @@ pub(crate) struct Opened {
 
 /// Opens the directory of these options, or makes a new one.
 pub(crate) fn open(options: &Options, fatal: &Fatal) -> Result<Opened, Error> {
+    open_directory(options, fatal).map_err(|error| error.or_disk_full(&options.data_dir))
+}
+
+fn open_directory(options: &Options, fatal: &Fatal) -> Result<Opened, Error> {
     let dir = options.data_dir.as_path();
     fs::create_dir_all(dir).map_err(|source| Error::File { path: dir.into(), source })?;
     let db = dir.join("db");

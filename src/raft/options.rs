@@ -34,6 +34,8 @@ pub struct Options {
     pub propose_limit: Duration,
     /// The largest snapshot that is taken from a peer, in bytes.
     pub snapshot_bytes_max: u64,
+    /// With less room than this on the disk, in bytes, it counts as low.
+    pub free_min_bytes: u64,
 }
 
 impl Options {
@@ -56,6 +58,7 @@ impl Options {
             log_keep: 5_000,
             propose_limit: Duration::from_secs(3),
             snapshot_bytes_max: 8 << 30,
+            free_min_bytes: 256 << 20,
         }
     }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::config::{Config, MenuConfig, NodeConfig, RaftConfig};
+use crate::config::{Config, MenuConfig, NodeConfig, RaftConfig, StorageConfig};
 use crate::device::line::Line;
 use crate::kitchen::Settings;
 use crate::telemetry;
@@ -84,6 +84,7 @@ impl Site {
             broker_user: None,
             incarnation: 1,
             raft: RaftConfig::default(),
+            storage: StorageConfig::default(),
             menu: MenuConfig { speed: self.speed, recipes: Vec::new() },
             settings: Settings::default(),
             log: telemetry::Options::default(),

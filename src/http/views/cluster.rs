@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::raft::Space;
+
 /// The cluster.
 #[derive(Clone, Debug, Serialize)]
 pub struct ClusterView {
@@ -25,6 +27,26 @@ pub struct ClusterView {
     pub quorum_age_ms: Option<u64>,
     /// Being in charge, here.
     pub tenure: TenureView,
+    /// The disk, here.
+    pub storage: StorageView,
+}
+
+/// The disk of the replica that answered.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct StorageView {
+    /// True when new orders are refused for want of room.
+    pub low: bool,
+    /// Room for this program; null if the file system does not tell.
+    pub free_bytes: Option<u64>,
+    /// With less than this it is low.
+    pub free_min_bytes: u64,
+}
+
+impl From<Space> for StorageView {
+    fn from(space: Space) -> Self {
+        let Space { free_bytes, free_min_bytes } = space;
+        Self { low: space.is_low(), free_bytes, free_min_bytes }
+    }
 }
 
 /// A voter.
@@ -74,6 +96,8 @@ pub struct TenureView {
     pub payloads_refused: u64,
     /// The message brokers.
     pub brokers: Vec<BrokerView>,
+    /// In charge: the nodes whose disks are nearly full.
+    pub storage_low: Vec<u64>,
 }
 
 /// One broker.
@@ -99,4 +123,6 @@ pub struct ReadyView {
     pub ready: bool,
     /// Why not.
     pub reasons: Vec<String>,
+    /// What needs a person soon, and is no reason to ask another replica.
+    pub warnings: Vec<String>,
 }
