@@ -10,7 +10,7 @@ use process::{Ended, Kitchen, brigade, free_address, run};
 use serde_json::Value;
 
 /// Every command and subcommand.
-const COMMANDS: [&str; 34] = [
+const COMMANDS: [&str; 36] = [
     "",
     "controller",
     "device",
@@ -41,6 +41,8 @@ const COMMANDS: [&str; 34] = [
     "ctl events",
     "ctl cluster",
     "ctl cluster status",
+    "ctl cluster join",
+    "ctl cluster leave",
     "ctl cluster transfer",
     "help",
     "ctl help",

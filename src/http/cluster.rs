@@ -1,18 +1,21 @@
-//! The replicas, and handing leadership over.
+//! The replicas: who they are, who joins, who leaves, and handing leadership over.
+
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use crate::kitchen::NodeId;
 use crate::leader::Wish;
-use crate::raft::{Role, Status, TransferError};
+use crate::raft::{Peer, Role, Status, TransferError};
 
 use super::Api;
 use super::answer::Answer;
-use super::extract::MaybeJson;
-use super::problems::Problem;
+use super::extract::{Json, MaybeJson};
+use super::problems::{Kind, Problem};
 use super::views::cluster::{BrokerView, ClusterView, LogView, MemberView, TenureView, TransferView};
 
 /// `GET /v1/cluster`: how the replica that answers sees it, also without a majority.
@@ -45,11 +48,10 @@ fn member(api: &Api, status: &Status, node: NodeId) -> MemberView {
     };
     let own = (node == api.node().node_id() && !status.matched.is_empty()).then_some(status.last_log).flatten();
     let stored = status.matched.get(&node).copied().flatten().or(own);
-    let peer = api.node().options().peers.get(&node);
     MemberView {
         node,
         role: role_word(role).to_owned(),
-        api: peer.map(|p| p.api.clone()),
+        api: api.node().peers().remove(&node).map(|p| p.api),
         peer: status.voters.get(&node).cloned().unwrap_or_default(),
         stored,
         lag: stored.and_then(|stored| Some(status.last_log?.saturating_sub(stored))),
@@ -107,4 +109,50 @@ pub async fn transfer(
     };
     tracing::info!(leader, "Leadership was handed over to node {leader} on request");
     Ok(api.look(|_, _| TransferView { leader }))
+}
+
+/// How long a request waits for a newcomer; who asked repeats it. Less than a follower waits for the leader's answer.
+const JOIN_WAIT: Duration = Duration::from_secs(5);
+
+/// A replica that joins.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JoinBody {
+    /// Its number: never one that was used before.
+    node: NodeId,
+    /// `host:port` where other replicas reach it.
+    peer: String,
+    /// `host:port` where clients reach it.
+    api: String,
+}
+
+/// `POST /v1/cluster/join`: it learns first, and votes when it has caught up. Safe to repeat, until the answer is 200.
+pub async fn join(State(api): State<Api>, Json(body): Json<JoinBody>) -> Result<Answer<ClusterView>, Problem> {
+    let JoinBody { node, peer, api: address } = body;
+    let joining = api.node().join(node, Peer { peer: peer.clone(), api: address });
+    match timeout(JOIN_WAIT, joining).await {
+        Ok(joined) => joined?,
+        Err(_) => {
+            let detail =
+                format!("node {node} has not caught up, or does not answer at {peer}: repeat this until it has");
+            return Err(Problem::new(Kind::CatchingUp, detail));
+        }
+    }
+    tracing::info!(joined = node, "Node {node} joined on request");
+    Ok(show(State(api)).await)
+}
+
+/// A replica that leaves.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LeaveBody {
+    /// Its number.
+    node: NodeId,
+}
+
+/// `POST /v1/cluster/leave`: it votes no longer, and is no member. Safe to repeat.
+pub async fn leave(State(api): State<Api>, Json(body): Json<LeaveBody>) -> Result<Answer<ClusterView>, Problem> {
+    api.node().leave(body.node).await?;
+    tracing::info!(left = body.node, "Node {} left on request", body.node);
+    Ok(show(State(api)).await)
 }

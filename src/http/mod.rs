@@ -165,6 +165,8 @@ fn operator_routes() -> Router<Api> {
         .route("/v1/events", get(events::events))
         .route("/v1/cluster", get(cluster::show))
         .route("/v1/cluster/transfer", post(cluster::transfer))
+        .route("/v1/cluster/join", post(cluster::join))
+        .route("/v1/cluster/leave", post(cluster::leave))
 }
 
 async fn unknown_route() -> Problem {

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
 use crate::kitchen::Refusal;
-use crate::raft::{EventsError, ProposeError, ReadError, TransferError};
+use crate::raft::{EventsError, MemberError, ProposeError, ReadError, TransferError};
 
 /// What every problem type begins with.
 pub const TYPE_PREFIX: &str = "urn:brigade:problem:";
@@ -69,6 +69,8 @@ kinds! {
     KindChanged = 409 "kind-changed" "The device is of another kind",
     /// The proposer is no longer in charge.
     StaleEpoch = 409 "stale-epoch" "The epoch is over",
+    /// Members stay as they are.
+    MembersUnchanged = 409 "members-unchanged" "The members stay as they are",
     /// The events are no longer in the ring.
     EventsGone = 410 "events-gone" "These events are gone",
     /// The body is larger than the limit.
@@ -99,6 +101,8 @@ kinds! {
     TimeLimit = 503 "time-limit" "It took too long",
     /// Leadership stayed.
     TransferFailed = 503 "transfer-failed" "Leadership was not handed over",
+    /// A newcomer is not there yet.
+    CatchingUp = 503 "catching-up" "The replica has not caught up yet",
     /// All streams are taken.
     TooManyStreams = 503 "too-many-streams" "Too many event streams are open",
     /// This replica has stopped.
@@ -268,6 +272,17 @@ impl From<TransferError> for Problem {
             TransferError::NoSuchVoter(_) => Self::new(Kind::NoSuchVoter, format!("{error}: see /v1/cluster")),
             TransferError::TimedOut => Self::new(Kind::TransferFailed, format!("{error}: see /v1/cluster, try again")),
             TransferError::Stopped => Self::stopping(),
+        }
+    }
+}
+
+impl From<MemberError> for Problem {
+    fn from(error: MemberError) -> Self {
+        match error {
+            MemberError::NotLeader => Self::no_leader(),
+            MemberError::LastVoter | MemberError::Refused(_) => Self::new(Kind::MembersUnchanged, error),
+            MemberError::TimedOut => Self::outcome_unknown(),
+            MemberError::Stopped => Self::stopping(),
         }
     }
 }

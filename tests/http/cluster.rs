@@ -104,3 +104,19 @@ async fn leadership_is_handed_over_on_request() {
     let members = cluster["members"].as_array().unwrap();
     assert!(members.iter().all(|m| m["lag"].is_u64() && m["api"].is_string()), "{cluster}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_leaves_on_request_and_no_number_is_given_twice() {
+    let kitchen = Kitchen::open(3).await;
+    let (leader, follower) = (kitchen.leader().await, kitchen.follower().await);
+    let join = |node: u64| json!({ "node": node, "peer": "127.0.0.1:9", "api": "127.0.0.1:9" });
+    let ask_leader = |path: &str, body| ask(Method::POST, kitchen.url(leader, path), Some(body));
+    ask_leader("/v1/cluster/join", join(follower)).await.problem(409, "members-unchanged");
+    ask_leader("/v1/cluster/leave", json!({ "node": leader })).await.problem(409, "members-unchanged");
+    ask_leader("/v1/cluster/leave", json!({ "node": 9 })).await.expect(StatusCode::OK);
+    ask_leader("/v1/cluster/join", join(9)).await.problem(503, "catching-up");
+    ask_leader("/v1/cluster/leave", json!({ "node": 9 })).await.expect(StatusCode::OK);
+    let left = ask_leader("/v1/cluster/leave", json!({ "node": follower })).await.expect(StatusCode::OK);
+    assert_eq!(left["members"].as_array().unwrap().len(), 2, "{left}");
+    kitchen.order("a").await;
+}

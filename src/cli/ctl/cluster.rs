@@ -1,5 +1,7 @@
 //! `brigade ctl cluster`.
 
+use std::time::{Duration, Instant};
+
 use clap::Subcommand;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -7,11 +9,32 @@ use serde_json::{Value, json};
 use super::table::{pairs, table};
 use super::{Failure, Out, Session, text};
 
+/// How long a newcomer may take.
+const JOIN_LIMIT: Duration = Duration::from_secs(300);
+
 /// What is done with the replicas.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Cluster {
     /// Members, leader, log, brokers, as the first replica that answers sees them.
     Status,
+    /// Lets a new replica join: it learns, and votes when it has caught up. Waits for that.
+    Join {
+        /// Its number: never one that was used before.
+        #[arg(long)]
+        node: u64,
+        /// host:port where other replicas reach it.
+        #[arg(long)]
+        peer: String,
+        /// host:port where clients reach it.
+        #[arg(long)]
+        node_api: String,
+    },
+    /// Takes a replica out of the cluster, for good: its number is not used again.
+    Leave {
+        /// Its number.
+        #[arg(long)]
+        node: u64,
+    },
     /// Hands leadership over.
     Transfer {
         /// To this node; to the one that has stored most, if it is missing.
@@ -26,11 +49,34 @@ pub async fn run(session: &Session, cluster: Cluster, out: Out<'_>) -> Result<()
             let answer = session.client.get("/v1/cluster").await?;
             session.print(out, &answer, show)
         }
+        Cluster::Join { node, peer, node_api } => {
+            let answer = join(session, json!({ "node": node, "peer": peer, "api": node_api })).await?;
+            session.print(out, &answer, show)
+        }
+        Cluster::Leave { node } => {
+            let answer = session.client.send(Method::POST, "/v1/cluster/leave", json!({ "node": node })).await?;
+            session.print(out, &answer, show)
+        }
         Cluster::Transfer { to } => {
             let body = to.map_or(json!({}), |to| json!({ "to": to }));
             let answer = session.client.send(Method::POST, "/v1/cluster/transfer", body).await?;
             session.print(out, &answer, |a| format!("node {} leads\n", text(a, "/leader")))
         }
+    }
+}
+
+/// Asks again while the newcomer catches up, and while nobody leads: that is safe.
+async fn join(session: &Session, body: Value) -> Result<Value, Failure> {
+    let limit = Instant::now() + JOIN_LIMIT;
+    loop {
+        let waits = match session.client.send(Method::POST, "/v1/cluster/join", body.clone()).await {
+            Err(Failure::Refused(no)) if ["catching-up", "no-leader", "outcome-unknown"].contains(&&*no.word) => no,
+            done => return done,
+        };
+        if Instant::now() > limit {
+            return Err(Failure::Refused(waits));
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
 

@@ -55,7 +55,7 @@ pub enum What {
     Incidents(incidents::Incidents),
     /// What happened, and what happens.
     Events(events::Events),
-    /// The replicas: status, transfer.
+    /// The replicas: status, join, leave, transfer.
     #[command(subcommand)]
     Cluster(cluster::Cluster),
 }
