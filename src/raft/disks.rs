@@ -19,6 +19,9 @@ use super::fatal::Fatal;
 use super::store::{Store, key};
 use super::wire::Refused;
 
+/// So many editions behind, a request may have been overtaken.
+const OVERTAKEN_MAX: u64 = 16;
+
 /// What this replica shows to its peers.
 #[derive(Debug)]
 pub(crate) struct Own {
@@ -68,11 +71,12 @@ impl Disks {
         self.known().editions.get(&node).copied().unwrap_or(0)
     }
 
-    /// Takes a request from a node only if it comes from its disk, and from no older edition than the last. Requests that overtake each
-    /// other while the edition grows may be refused too: they are sent again.
+    /// Takes a request from a node only if it comes from its disk, and from no older edition than the last, but for requests that overtake
+    /// each other while the edition grows. The answer tells the node what was seen of it: an old copy ends with the answer to its first
+    /// question, and asks for no vote.
     pub fn admit(&self, node: NodeId, disk: &str, edition: u64) -> Result<(), Refused> {
         let seen = self.edition_of(node);
-        if edition < seen {
+        if edition + OVERTAKEN_MAX < seen {
             return Err(Refused::OldCopy { node, edition, seen });
         }
         self.learn(node, disk, edition)

@@ -152,6 +152,7 @@ impl PeerClient {
         let status = response.status();
         let says = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let (disk, edition) = (says(wire::DISK_HEADER).to_owned(), says(wire::EDITION_HEADER).parse().unwrap_or(0));
+        self.disks.is_seen_at(says(wire::SEEN_HEADER).parse().unwrap_or(0)).map_err(Unanswered::Refused)?;
         let body = response.bytes().await.map_err(|e| failed(e, limit))?;
         if !status.is_success() {
             let refused = serde_json::from_slice(&body).map(Unanswered::Refused);

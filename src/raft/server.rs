@@ -71,7 +71,10 @@ impl IntoResponse for Refused {
 
 /// Refuses what is of another cluster or meant for another node, and everything once this replica must stop.
 async fn admit(State(node): State<RaftNode>, request: Request, next: Next) -> Response {
-    let mut response = match admitted(&node, request.headers()) {
+    let from = number(request.headers(), wire::FROM_HEADER);
+    let admitted = admitted(&node, request.headers());
+    let is_ours = !matches!(admitted, Err(Refused::ForeignCluster { .. } | Refused::WrongNode { .. }));
+    let mut response = match admitted {
         Ok(()) => next.run(request).await,
         Err(refused) => refused.into_response(),
     };
@@ -80,6 +83,9 @@ async fn admit(State(node): State<RaftNode>, request: Request, next: Next) -> Re
     }
     // After the request: what it made this replica promise is in.
     response.headers_mut().insert(wire::EDITION_HEADER, HeaderValue::from(node.disks().own_edition()));
+    // A node of another cluster that has the same number is not meant.
+    let seen = if is_ours { node.disks().edition_of(from) } else { 0 };
+    response.headers_mut().insert(wire::SEEN_HEADER, HeaderValue::from(seen));
     response
 }
 
@@ -97,9 +103,13 @@ fn admitted(node: &RaftNode, headers: &HeaderMap) -> Result<(), Refused> {
     }
     let from = says(wire::FROM_HEADER).and_then(|from| from.parse().ok()).zip(says(wire::DISK_HEADER));
     let (from, disk) = from.ok_or_else(|| Refused::BadBody { why: "the sender does not say who it is".to_owned() })?;
-    let number = |name| says(name).and_then(|number| number.parse().ok()).unwrap_or(0);
-    node.disks().is_seen_at(number(wire::SEEN_HEADER))?;
-    node.disks().admit(from, disk, number(wire::EDITION_HEADER))
+    node.disks().is_seen_at(number(headers, wire::SEEN_HEADER))?;
+    node.disks().admit(from, disk, number(headers, wire::EDITION_HEADER))
+}
+
+/// The number in a header; 0 without one.
+fn number(headers: &HeaderMap, name: &str) -> u64 {
+    headers.get(name).and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0)
 }
 
 fn body<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Refused> {
