@@ -77,27 +77,45 @@ impl Dark {
         victims
     }
 
-    /// One round: cut, power back, nothing lost.
-    pub fn survive(&mut self, round: &Round, chance: &mut StdRng) {
+    /// One round: cut, power back, nothing lost. False if a replica must be replaced.
+    pub fn survive(&mut self, round: &Round, chance: &mut StdRng) -> bool {
         let victims = self.cut(round, chance);
         self.kitchen.start(&victims);
-        self.kitchen.wait_until_ready(&[1, 2, 3]);
-        assert_nothing_lost(&self.kitchen, &[1, 2, 3], &self.ledger);
+        let rest: Vec<u64> = [1, 2, 3].into_iter().filter(|id| !self.has_lost_its_manifest(*id)).collect();
+        assert!(rest.len() >= 2, "two replicas refuse to start: the kitchen stands still");
+        self.kitchen.wait_until_ready(&rest);
+        assert_nothing_lost(&self.kitchen, &rest, &self.ledger);
+        rest.len() == 3
+    }
+
+    /// RocksDB writes and syncs its MANIFEST at once, and opens none whose last record has wrong bytes: a cut in just that moment costs one
+    /// replica, which comes back as another (docs/RECOVERY.md). Any other refusal fails later, as a node that is not ready.
+    fn has_lost_its_manifest(&mut self, id: u64) -> bool {
+        let code = wait_for(&format!("node {id} answers, or ends"), || match self.kitchen.node(id).ended() {
+            None => (self.kitchen.get(id, "/livez").status == 200).then_some(None),
+            ended => Some(ended),
+        });
+        let said = self.kitchen.nodes[&id].log_end();
+        let lost = code == Some(70) && said.contains("MANIFEST") && said.contains("under a new node id");
+        if lost {
+            println!("  node {id} must be replaced: {said}");
+        }
+        lost
     }
 }
 
 /// Rounds on one kitchen after the other, some on each.
 pub fn run(rounds: u64, seed: u64) -> Lost {
-    let (mut lost, mut dark) = (Lost::default(), Dark::open(None));
+    let (mut lost, mut dark, mut is_whole) = (Lost::default(), Dark::open(None), true);
     for n in 0..rounds {
-        if n > 0 && n % 10 == 0 {
+        if n > 0 && (n % 10 == 0 || !is_whole) {
             lost += dark.lost;
             dark = Dark::open(None);
         }
         let mut chance = StdRng::seed_from_u64(seed + n);
         let round = Round::draw(&mut chance);
         println!("POWER_SEED={} POWER_ROUNDS=1 would begin with {round:?}", seed + n);
-        dark.survive(&round, &mut chance);
+        is_whole = dark.survive(&round, &mut chance);
         println!("  {} orders so far, {:?}", dark.ledger.len(), dark.lost);
     }
     lost += dark.lost;
@@ -121,7 +139,7 @@ fn a_disk_that_lies_about_its_syncs_is_caught() {
     dark.kitchen.start(&[1, 2, 3]);
     let refused = wait_for("a refusal or a loss", || {
         let ended = [1, 2, 3].map(|id| dark.kitchen.node(id).ended());
-        ended.iter().any(|code| *code == Some(70)).then_some(ended)
+        ended.contains(&Some(70)).then_some(ended)
     });
     let said = [1, 2, 3].map(|id| dark.kitchen.nodes[&id].log_text());
     assert!(said.iter().any(|log| log.contains("lost synced writes")), "{refused:?} {said:?}");
