@@ -13,6 +13,7 @@ pub mod clock;
 pub mod config;
 pub mod defect;
 pub mod device;
+pub mod history;
 pub mod http;
 pub mod kitchen;
 pub mod leader;

@@ -4,7 +4,7 @@ mod python;
 mod session_controller;
 
 use brigade::device::line::{self, Line, LineHandle};
-use brigade::device::sim::Entry;
+use brigade::history::DeviceFact;
 use brigade::mqtt::testing::AnyBroker;
 use brigade::protocol::*;
 use python::Robot;
@@ -23,7 +23,7 @@ fn start(brokers: Vec<String>, keep: &[&str]) -> (LineHandle, CancellationToken)
     (line::start(line, stop.clone()).unwrap(), stop)
 }
 
-fn events(line: &LineHandle) -> Vec<Entry> {
+fn events(line: &LineHandle) -> Vec<DeviceFact> {
     line.world().record().kept()
 }
 

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use brigade::device::sim::Entry;
 use brigade::device::{Notice, Output};
+use brigade::history::DeviceFact;
 use brigade::kitchen::{Applied, CommandResult, DeviceId, Epoch, Event, InstructionId, Millis, OrderStatus, Question};
 use brigade::protocol::{Attempt, Cmd, Leader, Leaf, Lease, Message, Op, TaskStart, decode};
 
@@ -149,7 +149,7 @@ impl Checks {
         obeyed.map_or(Ok(()), Err)
     }
 
-    fn record(&mut self, entry: &Entry) -> Result<(), String> {
+    fn record(&mut self, entry: &DeviceFact) -> Result<(), String> {
         let task = entry.task.clone().unwrap_or_default();
         let (device, att) = (&entry.device, entry.att.unwrap_or(0));
         match entry.event.as_str() {

@@ -1,6 +1,7 @@
 //! The client who orders and repeats, the cook who answers questions by looking at the world, and the operator.
 
-use brigade::device::sim::{Entry, Place};
+use brigade::device::sim::Place;
+use brigade::history::DeviceFact;
 use brigade::kitchen::{
     Command, Content, Decision, Directive, Incident, NewOrder, OrderId, Question, Reply, Source, pizza,
 };
@@ -145,9 +146,9 @@ impl Simulation {
     fn take_away(&mut self, place: &pizza::Place) {
         let (device, lane) = (Id::from(place.device.clone()), place.lane);
         if let Some(pizza) = self.world.take_away(&Place::new(device.clone(), lane)) {
-            let entry = Entry { pizza: Some(pizza.to_string()), slot: Some(lane), ..Entry::new(&device, "cleared") };
+            let fact = DeviceFact { pizza: Some(pizza.to_string()), slot: Some(lane), ..DeviceFact::new(&device, "cleared") };
             self.world.record().set_time(self.now);
-            self.world.record().write(entry);
+            self.world.record().write(fact);
         }
         if let Some(at) = self.devices.iter().position(|d| d.id == place.device) {
             self.wake_device(at, 1);

@@ -4,39 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use serde::Deserialize;
 
+use crate::history::DeviceFact;
 use crate::kitchen::PizzaId;
-
-/// One line of the record.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct Fact {
-    /// CLOCK_BOOTTIME of this machine, in milliseconds.
-    pub t_ms: u64,
-    /// Which device.
-    pub device: String,
-    /// What happened.
-    pub event: String,
-    /// To which pizza.
-    pub pizza: Option<String>,
-    /// In which task …
-    pub task: Option<String>,
-    /// … and which attempt at it.
-    pub att: Option<u64>,
-    /// With which oven …
-    pub oven: Option<String>,
-    /// … and which slot of it.
-    pub slot: Option<u64>,
-    /// Under which epoch an instruction came.
-    pub epoch: Option<u64>,
-    /// What an instruction said.
-    pub op: Option<String>,
-}
 
 /// The record.
 #[derive(Debug, Default)]
-pub struct Record(Vec<Fact>);
+pub struct Record(Vec<DeviceFact>);
 
 impl Record {
     /// Reads the record. A last line that is cut off is left out.
@@ -51,7 +25,7 @@ impl Record {
     }
 
     fn pizzas(&self, event: &str) -> impl Iterator<Item = (PizzaId, u64)> {
-        let named = move |f: &Fact| Some((f.pizza.as_deref()?.parse().ok()?, f.t_ms));
+        let named = move |f: &DeviceFact| Some((f.pizza.as_deref()?.parse().ok()?, f.t_ms));
         self.0.iter().filter(move |f| f.event == event).filter_map(named)
     }
 
@@ -80,7 +54,7 @@ impl Record {
 
     /// Attempts that more than one start is recorded for, and items that were delivered more than once.
     pub fn made_twice(&self) -> usize {
-        let mut starts: BTreeMap<(&str, u64), usize> = BTreeMap::new();
+        let mut starts: BTreeMap<(&str, u32), usize> = BTreeMap::new();
         for fact in self.0.iter().filter(|f| f.event == "started") {
             if let (Some(task), Some(att)) = (&fact.task, fact.att) {
                 *starts.entry((task, att)).or_default() += 1;
@@ -92,7 +66,7 @@ impl Record {
 
     /// Pizzas that were put into a slot while another one lay there.
     pub fn collisions(&self) -> usize {
-        let mut slots: BTreeMap<(&str, u64), &str> = BTreeMap::new();
+        let mut slots: BTreeMap<(&str, u8), &str> = BTreeMap::new();
         let mut collisions = 0;
         for fact in &self.0 {
             let (Some(oven), Some(slot), Some(pizza)) = (&fact.oven, fact.slot, &fact.pizza) else { continue };
@@ -112,9 +86,10 @@ impl Record {
 
     /// From each kill to the first instruction of a later tenure that a device took, in milliseconds. A question is no instruction.
     pub fn failovers_ms(&self, kills: &[u64]) -> Vec<u64> {
-        let instructed =
-            |f: &&Fact| f.event == "instructed" && !matches!(f.op.as_deref(), Some("state.get" | "facts.get") | None);
-        let instructions: Vec<&Fact> = self.0.iter().filter(instructed).collect();
+        let instructed = |f: &&DeviceFact| {
+            f.event == "instructed" && !matches!(f.op.as_deref(), Some("state.get" | "facts.get") | None)
+        };
+        let instructions: Vec<&DeviceFact> = self.0.iter().filter(instructed).collect();
         let first_after = |kill: &u64| {
             let before = instructions.iter().filter(|f| f.t_ms <= *kill).filter_map(|f| f.epoch).max().unwrap_or(0);
             let next = instructions.iter().filter(|f| f.t_ms > *kill && f.epoch > Some(before));

@@ -12,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::config::{DeviceLine, Error, Line};
 use super::runtime::{Options, Runtime};
-use super::sim::{self, Entry, Faults, Knobs, Machine, MachineOptions, Place, Record, World, facts_of};
+use super::sim::{self, Faults, Knobs, Machine, MachineOptions, Place, Record, World, facts_of};
+use crate::history::DeviceFact;
 use crate::protocol::{DeviceId, Facts, Id, Lane};
 
 /// A running line. Dropping it is a power cut of the whole kitchen.
@@ -78,6 +79,7 @@ impl LineHandle {
         let running = self.running().remove(device);
         if let Some(task) = &running {
             task.abort();
+            self.world.record().write(DeviceFact::new(device, "unpowered"));
             // Without power there is no heat.
             let lanes = self.line.devices.iter().filter(|line| line.id == *device).flat_map(|line| &line.lanes);
             lanes.for_each(|lane| self.world.cool(&Place::new(device.clone(), *lane)));
@@ -100,8 +102,9 @@ impl LineHandle {
     /// A person takes away what lies on a lane. What it was.
     pub fn clear(&self, device: &DeviceId, lane: Lane) -> Option<Id> {
         let pizza = self.world.take_away(&Place::new(device.clone(), lane))?;
-        let entry = Entry { pizza: Some(pizza.to_string()), slot: Some(lane), ..Entry::new(device, "cleared") };
-        self.world.record().write(entry);
+        let fact =
+            DeviceFact { pizza: Some(pizza.to_string()), slot: Some(lane), ..DeviceFact::new(device, "cleared") };
+        self.world.record().write(fact);
         Some(pizza)
     }
 

@@ -230,6 +230,10 @@ impl Session {
         }
         if let Some(sent_at) = self.pulse.answered(now, lease) {
             self.tasks.name(lease, sent_at);
+            if !lease.open.is_empty() {
+                let (until, open) = (sent_at.saturating_add(lease.l_ms), lease.open.clone());
+                self.out.push(Output::Notice(Notice::Leased { epoch: lease.epoch, until, open }));
+            }
             let change = self.holding.lease_says(lease.held, sent_at);
             self.hold_changed(change);
         }
@@ -255,6 +259,7 @@ impl Session {
     fn see_epoch(&mut self, now: Millis, epoch: Epoch) {
         if epoch > self.fence {
             self.fence = epoch;
+            self.out.push(Output::Notice(Notice::Fenced { epoch }));
             self.tasks.forget_leases();
             self.is_changed = true;
             self.beat(now);

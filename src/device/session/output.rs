@@ -1,6 +1,6 @@
 //! What a session wants done, and what it tells records about.
 
-use crate::protocol::{Attempt, CommandResult, Epoch, InstructionId, Lane, Message, TaskStart};
+use crate::protocol::{Attempt, CommandResult, Epoch, InstructionId, Lane, Message, Millis, TaskStart};
 
 /// What the session wants done, in this order.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +47,20 @@ pub enum Notice {
         result: CommandResult,
         /// Which attempt it was about.
         attempt: Option<Attempt>,
+    },
+    /// A higher epoch was seen: what lower ones allowed is void.
+    Fenced {
+        /// The highest epoch from here on.
+        epoch: Epoch,
+    },
+    /// A start lease named instructions.
+    Leased {
+        /// Whose.
+        epoch: Epoch,
+        /// When it ends.
+        until: Millis,
+        /// What may start.
+        open: Vec<InstructionId>,
     },
     /// A task was never allowed to start in time.
     Expired {

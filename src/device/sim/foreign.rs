@@ -8,8 +8,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
-use super::record::Entry;
 use super::world::{Place, World};
+use crate::history::DeviceFact;
 use crate::mqtt::{Client, Event, Options, Qos};
 use crate::protocol::{Id, Lane};
 
@@ -74,6 +74,7 @@ impl ForeignFact {
     pub fn happen(&self, world: &World) {
         let gripper = Place::new(self.device.clone(), self.lane);
         let slot = self.oven.clone().map(|oven| Place::new(oven, self.slot.unwrap_or(0)));
+        let mut gone = None;
         let event = match (self.ev, slot) {
             (Deed::Started, _) => {
                 if let Some(pizza) = self.pizza.clone().filter(|_| self.is_prep()) {
@@ -86,12 +87,15 @@ impl ForeignFact {
             (Deed::Picked, Some(slot)) => world.carry(&slot, gripper).map_or("failed", |_| "picked"),
             (Deed::Packed, _) => world.take_away(&gripper).map_or("failed", |_| "packed"),
             (Deed::Discarded, slot) => {
-                world.take_away(&slot.unwrap_or(gripper));
+                gone = world.take_away(&slot.unwrap_or(gripper)).map(|pizza| pizza.to_string());
                 "discarded"
             }
             (Deed::Failed, _) | (Deed::Placed | Deed::Picked, None) => "failed",
         };
-        world.record().write(self.entry(event));
+        let fact = self.fact(event);
+        // Whoever clears a place need not know what lay there.
+        let pizza = gone.or_else(|| fact.pizza.clone());
+        world.record().write(DeviceFact { pizza, ..fact });
     }
 
     fn is_prep(&self) -> bool {
@@ -107,17 +111,17 @@ impl ForeignFact {
         carried.map_or("failed", |()| "placed")
     }
 
-    fn entry(&self, event: &str) -> Entry {
+    fn fact(&self, event: &str) -> DeviceFact {
         let text = |id: &Option<Id>| id.as_ref().map(Id::to_string);
-        Entry {
+        DeviceFact {
             pizza: text(&self.pizza),
             task: text(&self.task),
             op: text(&self.act),
             att: self.att,
             epoch: self.epoch,
-            oven: self.oven.clone(),
+            oven: text(&self.oven),
             slot: self.slot,
-            ..Entry::new(&self.device, event)
+            ..DeviceFact::new(&self.device, event)
         }
     }
 }

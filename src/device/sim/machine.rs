@@ -7,10 +7,10 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use super::faults::{Faults, Knobs};
-use super::record::Entry;
 use super::world::{Mishap, Place, World};
 use crate::device::firmware::{Device, End, Happening, Status};
 use crate::device::session::Notice;
+use crate::history::DeviceFact;
 use crate::protocol::{Action, Attempt, DeviceId, Facts, Hold, Id, Lane, Millis, TaskStart, Verdict};
 
 /// How often sensors are looked at, in milliseconds.
@@ -77,8 +77,8 @@ impl Machine {
         Place::new(self.name.clone(), lane)
     }
 
-    fn record(&self, event: &str, order: Option<&TaskStart>, fill: impl FnOnce(&mut Entry)) {
-        let mut entry = Entry::new(&self.name, event);
+    fn record(&self, event: &str, order: Option<&TaskStart>, fill: impl FnOnce(&mut DeviceFact)) {
+        let mut entry = DeviceFact::new(&self.name, event);
         entry.boot = Some(format!("{:016x}", self.options.boot));
         if let Some(order) = order {
             entry.pizza = Some(order.pizza.to_string());
@@ -136,7 +136,7 @@ impl Machine {
         }
         self.record(event, Some(order), |entry| {
             entry.pizza = Some(pizza.to_string());
-            entry.oven = Some(slot.device.clone());
+            entry.oven = Some(slot.device.to_string());
             entry.slot = Some(slot.lane);
         });
         Ok(())
@@ -235,7 +235,10 @@ impl Device for Machine {
         let Some(action) = task.act.known() else { return };
         let total_ms = self.duration_ms(task, action);
         self.polled_at = self.polled_at.max(now);
-        self.record("started", Some(task), |entry| entry.op = Some(action.to_string()));
+        let grace_ms = if task.after.is_some() { self.options.facts.orphan_ms } else { 0 };
+        self.record("started", Some(task), |entry| {
+            (entry.op, entry.at_ms, entry.grace_ms) = (Some(action.to_string()), Some(now), Some(grace_ms));
+        });
         let mut motion =
             Motion { order: task.clone(), action, total_us: total_ms * 1_000, done_us: 0, is_handed_over: false };
         if action == Action::Prep {
@@ -313,13 +316,18 @@ impl Device for Machine {
             Notice::Refused { id, result, attempt } => self.note("refused", attempt.as_ref(), |entry| {
                 (entry.id, entry.code) = (Some(id.to_string()), Some(format!("{result:?}")));
             }),
+            Notice::Fenced { epoch } => self.note("fenced", None, |entry| entry.epoch = Some(epoch.0)),
+            Notice::Leased { epoch, until, open } => self.note("leased", None, |entry| {
+                entry.open = open.iter().map(ToString::to_string).collect();
+                (entry.epoch, entry.until_ms) = (Some(epoch.0), Some(*until));
+            }),
             Notice::Expired { attempt } => self.note("expired", Some(attempt), |_| {}),
         }
     }
 }
 
 impl Machine {
-    fn note(&self, event: &str, attempt: Option<&Attempt>, fill: impl FnOnce(&mut Entry)) {
+    fn note(&self, event: &str, attempt: Option<&Attempt>, fill: impl FnOnce(&mut DeviceFact)) {
         self.record(event, None, |entry| {
             entry.task = attempt.map(|attempt| attempt.id.to_string());
             entry.att = attempt.map(|attempt| attempt.att);

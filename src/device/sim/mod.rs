@@ -14,5 +14,5 @@ pub use facts::facts_of;
 pub use faults::{Faults, Knobs};
 pub use foreign::{Deed, ForeignFact, follow};
 pub use machine::{Machine, MachineOptions};
-pub use record::{Entry, Record};
+pub use record::Record;
 pub use world::{Mishap, Place, World};

@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::record::{Entry, Record};
+use super::record::Record;
+use crate::history::DeviceFact;
 use crate::protocol::{Id, Lane, Millis};
 
 /// A gripper, an oven slot, or a place on a shelf.
@@ -146,7 +147,11 @@ impl World {
             if let Some(lying) = lying.get_mut(slot).filter(|lying| !lying.is_burnt) {
                 lying.is_burnt = true;
                 let pizza = Some(lying.pizza.to_string());
-                self.record.write(Entry { pizza, slot: Some(slot.lane), ..Entry::new(&slot.device, "burnt") });
+                self.record.write(DeviceFact {
+                    pizza,
+                    slot: Some(slot.lane),
+                    ..DeviceFact::new(&slot.device, "burnt")
+                });
             }
         }
     }
