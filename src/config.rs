@@ -53,6 +53,9 @@ pub struct Config {
     /// Raised when devices obey another controller (after a restore, or a new cluster over old devices).
     #[serde(default = "one")]
     pub incarnation: u32,
+    /// Where this node adds what it did to a history that is judged later, for tests; None: nowhere, at no cost.
+    #[serde(default)]
+    pub history: Option<PathBuf>,
     /// Timing of the replicas.
     #[serde(default)]
     pub raft: RaftConfig,

@@ -3,6 +3,8 @@
 //! Nothing of the kitchen is decided here. Start: broker, replica, peers' server, API, leader. Stop: leader first (it hands
 //! over while the replica still runs), then the servers, the replica, the broker.
 
+mod chronicle;
+
 use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -25,6 +27,8 @@ use crate::mqtt::broker::{Broker, Options as BrokerOptions};
 use crate::raft::{self, RaftNode};
 use crate::telemetry;
 
+use chronicle::Chronicle;
+
 /// How long the servers have to finish what they are answering.
 const SERVERS_END: Duration = Duration::from_secs(2);
 
@@ -35,11 +39,15 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<()> {
     let broker = config.embedded_broker.map(|address| start_broker(address, "embedded_broker")).transpose()?;
     let peers = bind(peer_address, "other replicas", "peer or listen_peer").await?;
     let api = bind(api_address, "clients", "api or listen_api").await?;
-    let node = RaftNode::start(config.raft_options()).await;
+    let chronicle = config.history.as_deref().map(|path| Chronicle::open(path, config.node)).transpose();
+    let chronicle = chronicle.context("the file named by `history` can't be written")?;
+    let observer = chronicle.clone().map(|chronicle| Arc::new(chronicle) as Arc<dyn raft::Observer>);
+    let node = RaftNode::start(raft::Options { observer, ..config.raft_options() }).await;
     let node = node.with_context(|| format!("data_dir {}", config.data_dir.display()))?;
     let witness = Arc::new(Witness::default());
     let options = Arc::new(config.leader_options());
     let status = Arc::new(watch::Sender::new(leader::Status { node: config.node, ..leader::Status::default() }));
+    let told = chronicle.map(|chronicle| tokio::spawn(chronicle.follow(status.subscribe())));
     let servers = CancellationToken::new();
 
     let peer_server = spawn_peer_server(peers, &node, &witness, servers.clone());
@@ -67,6 +75,10 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<()> {
     }
     // The leader sees `stop` too: it hands over while this replica still runs.
     let _ = leading.await;
+    if let Some(told) = told {
+        // It ends by itself once nobody can change the status any more; nothing waits for it.
+        told.abort();
+    }
     servers.cancel();
     finish(peer_server).await;
     let _ = tokio::time::timeout(SERVERS_END, api_server).await;

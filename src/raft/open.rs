@@ -102,7 +102,7 @@ fn load(options: &Options, store: Arc<Store>, identity: IdentityFile, last_log: 
     let kitchen = install::load_kitchen(&store)?;
     let replica = Arc::new(Replica::new(kitchen, applied.map_or(0, |id| id.index), last_log));
     let shelf = Arc::new(shelf);
-    let state_machine = StateMachine::new(store.clone(), replica.clone(), shelf.clone())?;
+    let state_machine = StateMachine::new(store.clone(), replica.clone(), shelf.clone(), options.observer.clone())?;
     let own = Own { node: options.node_id, disk: identity.identity().disk.clone(), edition: identity.edition() };
     let disks = Arc::new(Disks::load(&store, own)?);
     let (handle, writer) = Writer::start(store.clone(), identity);

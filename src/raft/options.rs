@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::kitchen::NodeId;
 
 use super::error::Error;
+use super::observer::Observer;
 use super::types::Peer;
 
 /// The settings of one replica.
@@ -36,6 +38,8 @@ pub struct Options {
     pub snapshot_bytes_max: u64,
     /// With less room than this on the disk, in bytes, it counts as low.
     pub free_min_bytes: u64,
+    /// Who is told what each entry did; None: nobody, at no cost.
+    pub observer: Option<Arc<dyn Observer>>,
 }
 
 impl Options {
@@ -59,6 +63,7 @@ impl Options {
             propose_limit: Duration::from_secs(3),
             snapshot_bytes_max: 8 << 30,
             free_min_bytes: 256 << 20,
+            observer: None,
         }
     }
 

@@ -17,6 +17,7 @@ use super::archive::Overlay;
 use super::events;
 use super::fatal::PanicGuard;
 use super::install;
+use super::observer::{self, Digest, Observer};
 use super::replica::Replica;
 use super::shelf::Shelf;
 use super::snapshot::{SnapshotBuilder, SnapshotFile};
@@ -33,6 +34,7 @@ pub(crate) struct StateMachine {
     shelf: Arc<Shelf>,
     applied: Option<LogId>,
     membership: StoredMembership,
+    observer: Option<Arc<dyn Observer>>,
 }
 
 /// What the entries of one batch did, until it is written.
@@ -40,16 +42,23 @@ struct Batch<'a> {
     rows: WriteBatch,
     archive: Overlay<'a>,
     answers: Vec<(Option<ApplyResponder<Types>>, Answer)>,
+    /// For the observer, if there is one.
+    digests: Vec<Digest>,
     applied: LogId,
     measured: bool,
 }
 
 impl StateMachine {
     /// Over an opened database, whose kitchen is in `replica`.
-    pub fn new(store: Arc<Store>, replica: Arc<Replica>, shelf: Arc<Shelf>) -> io::Result<Self> {
+    pub fn new(
+        store: Arc<Store>,
+        replica: Arc<Replica>,
+        shelf: Arc<Shelf>,
+        observer: Option<Arc<dyn Observer>>,
+    ) -> io::Result<Self> {
         let applied = store.meta(key::APPLIED)?;
         let membership = store.meta(key::MEMBERSHIP)?.unwrap_or_default();
-        Ok(Self { store, replica, shelf, applied, membership })
+        Ok(Self { store, replica, shelf, applied, membership, observer })
     }
 
     fn apply_one(
@@ -75,8 +84,11 @@ impl StateMachine {
     }
 
     fn apply_kitchen(&self, index: u64, entry: &Entry, batch: &mut Batch<'_>) -> io::Result<Answer> {
-        let Applied { reply, events, rows, archive } =
-            self.replica.change(|kitchen| kitchen.apply(index, entry, &batch.archive));
+        let applied = self.replica.change(|kitchen| kitchen.apply(index, entry, &batch.archive));
+        if self.observer.is_some() {
+            batch.digests.push(Digest::of(index, &applied, &self.replica.kitchen()));
+        }
+        let Applied { reply, events, rows, archive } = applied;
         batch.archive.failure()?;
         self.put_rows(&mut batch.rows, STATE, &rows);
         self.put_rows(&mut batch.rows, ARCHIVE, &archive);
@@ -100,6 +112,9 @@ impl StateMachine {
         self.store.put_meta(&mut batch.rows, key::APPLIED, &batch.applied);
         self.store.write(batch.rows)?;
         self.applied = Some(batch.applied);
+        if let Some(observer) = &self.observer {
+            observer.applied(&batch.digests);
+        }
         let observed = batch.answers.iter().filter(|(_, answer)| answer.reply.is_some());
         let observed: Vec<_> = observed.map(|(_, answer)| answer.observed.clone()).collect();
         // Who proposed is answered before everybody who watches is woken: they would run first.
@@ -133,7 +148,7 @@ impl StateMachine {
 impl<'a> Batch<'a> {
     fn new(store: &'a Store, applied: LogId) -> Self {
         let archive = Overlay::new(store);
-        Self { rows: WriteBatch::default(), archive, answers: vec![], applied, measured: false }
+        Self { rows: WriteBatch::default(), archive, answers: vec![], digests: vec![], applied, measured: false }
     }
 }
 
@@ -169,6 +184,9 @@ impl RaftStateMachine<Types> for StateMachine {
         let work = move || install::install(&store, &shelf, &expected, snapshot);
         let installed = tokio::task::spawn_blocking(work).await.unwrap_or_else(|e| Err(io::Error::other(e)));
         let kitchen = self.store.fatal.check("snapshot", installed)?;
+        if let Some(observer) = &self.observer {
+            observer.installed(meta.last_log_id.map_or(0, |id| id.index), observer::state(&kitchen));
+        }
         self.replica.change(|current| *current = kitchen);
         self.applied = meta.last_log_id;
         self.membership = meta.last_membership.clone();

@@ -88,6 +88,7 @@ impl Site {
             menu: MenuConfig { speed: self.speed, recipes: Vec::new() },
             settings: Settings::default(),
             log: telemetry::Options::default(),
+            history: None,
         }
     }
 
