@@ -10,13 +10,14 @@ use process::{Ended, Kitchen, brigade, free_address, run};
 use serde_json::Value;
 
 /// Every command and subcommand.
-const COMMANDS: [&str; 36] = [
+const COMMANDS: [&str; 37] = [
     "",
     "controller",
     "device",
     "broker",
     "demo",
     "bench",
+    "check-history",
     "ctl",
     "ctl status",
     "ctl orders",

@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 pub mod bench;
 pub mod broker;
+pub mod check_history;
 pub mod controller;
 pub mod ctl;
 pub mod demo;
@@ -32,6 +33,8 @@ enum Command {
     Demo(demo::Args),
     /// Measure this program on this machine, each figure beside the limit of disk or network
     Bench(bench::Args),
+    /// Judge the history of a run: what clients, devices, replicas and faults wrote down
+    CheckHistory(check_history::Args),
     /// Look after a running kitchen
     Ctl(ctl::Command),
 }
@@ -54,6 +57,7 @@ pub fn main() -> ExitCode {
             Command::Broker(args) => exit_code(broker::run(args).await),
             Command::Demo(args) => demo::run(args).await,
             Command::Bench(args) => exit_code(bench::run(args).await),
+            Command::CheckHistory(args) => check_history::run(&args),
             Command::Ctl(args) => ctl::run(args).await,
         }
     });
