@@ -5,7 +5,7 @@ CARGO ?= cargo
 DEMO  ?= --orders 20 --exit
 SEEDS ?= 10000
 
-.PHONY: help demo test verify fix build bench simulate power mutants missing
+.PHONY: help demo test verify fix build bench simulate chaos power mutants missing
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -16,6 +16,11 @@ demo: build ## Run a kitchen of three replicas on this machine; DEMO="--orders 5
 test: missing ## Run all tests
 	@scripts/say-what-is-built
 	BRIGADE_NEEDS_MOSQUITTO=1 $(CARGO) test
+
+chaos: missing ## Break a kitchen at random: MINUTES=10 SEED=7, or KILLS=200 for kills of the leader alone
+	@scripts/say-what-is-built
+	BRIGADE_NEEDS_MOSQUITTO=1 CHAOS_MINUTES=$(MINUTES) CHAOS_SEED=$(SEED) CHAOS_KILLS=$(KILLS) \
+		$(CARGO) test --test chaos random -- --ignored --nocapture
 
 power: missing ## Cut the power of kitchens under load; ROUNDS=100 SEED=7
 	POWER_ROUNDS=$(or $(ROUNDS),100) POWER_SEED=$(or $(SEED),$(shell date +%s)) $(CARGO) test --test power -- --nocapture every_acknowledged_order

@@ -144,3 +144,26 @@ fn exit_codes_tell_refused_wrong_usage_and_nobody_there_apart() {
     let both = format!("{},{}", free_address(), kitchen.api());
     assert_eq!(ctl(&both, &["status"]).code(), 0, "the next replica is asked");
 }
+
+#[test]
+fn a_history_that_is_good_broken_or_proves_nothing_has_its_own_exit_code() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let file = dir.path().join("history.jsonl");
+    let judge = |lines: &[&str], more: &[&str]| {
+        std::fs::write(&file, lines.join("\n") + "\n").expect("the folder can be written");
+        run(brigade(&[&["check-history", &file.to_string_lossy()], more].concat()))
+    };
+    let start = r#"{"t_ms":1,"device":"robot1","event":"started","pizza":"5.0.0","task":"5.0.0-prep","att":1}"#;
+    let kill = r#"{"t_ms":2,"fault":"kill","nodes":[1],"in_charge":true}"#;
+    let good = judge(&[start, kill], &[]);
+    assert_eq!((good.code(), good.stdout.contains("OK      2-executed-once")), (0, true), "{}", good.stdout);
+    let broken = judge(&[start, kill, start], &["--needs", "kill"]);
+    assert_eq!(broken.code(), 1, "{}", broken.stdout);
+    assert!(broken.stdout.contains(&format!("        3: {start}")), "the line is shown: {}", broken.stdout);
+    let nothing = judge(&[start, kill], &["--needs", "kill,stale-command"]);
+    assert_eq!(nothing.code(), 3, "{}", nothing.stdout);
+    assert!(nothing.stdout.contains("did not exercise kill, stale-command"), "{}", nothing.stdout);
+    let json = judge(&[start], &["--json"]);
+    assert!(serde_json::from_str::<Value>(&json.stdout).is_ok_and(|v| v["facts"] == 1), "{}", json.stdout);
+    assert_eq!(judge(&["no history"], &[]).code(), 1);
+}

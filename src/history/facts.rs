@@ -7,6 +7,7 @@ use super::DeviceFact;
 /// One line. The key that names its writer tells which it is: `device`, `client`, `replica`, `broker` or `fault`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
+#[expect(clippy::large_enum_variant, reason = "nearly every fact is a device's")]
 pub enum Fact {
     /// By a device: what it was told, and what it did.
     Device(DeviceFact),

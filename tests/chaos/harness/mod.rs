@@ -1,46 +1,84 @@
-//! A kitchen of real processes that a test may break: three controllers, a line of devices, a client.
+//! A kitchen of real processes that a test may break: three controllers, brokers, a line of devices, guests, and a history of it all.
 //!
 //! Its pizza is made in seconds, with food deadlines as long as a site's would be against its controllers' failover. It never sleeps but
 //! to pace its polling, and ends every process it started.
 
-mod broker;
+mod api;
+mod book;
+mod faults;
+mod guests;
+mod late;
+mod mosquitto;
+mod namespaces;
+mod net;
+mod person;
+mod process;
+mod proxies;
+mod site;
+mod verdict;
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use brigade::cli::local::record::{Fact, Record};
-use brigade::cli::local::{Client, Placed, Plan, Site};
-use brigade::clock::boottime_ms;
-use rustix::process::{Pid, Signal, kill_process};
+use brigade::device::line::{self, Line, LineHandle};
+use brigade::history::{Answer, Ask, BrokerDeed, Fault};
+use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
 
-pub use broker::Mosquitto;
+use api::Api;
+use book::Book;
+use guests::Guests;
+use late::Late;
+use mosquitto::Mosquitto;
+use net::Net;
+use process::Running;
+use site::{KITCHEN, Site};
 
-/// How long anything here may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub use net::{Party, Wiring};
+pub use site::{Brokers, Plan};
+pub use verdict::Verdict;
 
-/// A process that ends with its test.
-struct Killed(Child);
+/// How long anything here may take: the machine may be busy with other things.
+const PATIENCE: Duration = Duration::from_secs(90);
 
-impl Drop for Killed {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+/// The devices: a process, or in this one.
+enum Devices {
+    Process {
+        /// Ends with this value.
+        _running: Running,
+    },
+    Here(Box<LineHandle>),
+    Off,
 }
 
-/// A kitchen with orders in it.
+/// A kitchen with orders in it. What runs ends before what it runs on.
 pub struct Dinner {
+    controllers: BTreeMap<u64, Running>,
+    /// Those that were stopped with SIGSTOP.
+    paused: Vec<u64>,
+    devices: Devices,
+    mosquittos: BTreeMap<u64, Mosquitto>,
+    guests: Option<Guests>,
+    late: Late,
+    /// Every order that this test placed itself.
+    placed: Vec<String>,
+    /// How many devices the line has.
+    line_length: usize,
+    book: Arc<Book>,
+    api: Arc<Api>,
     runtime: Runtime,
-    http: reqwest::Client,
-    client: Client,
-    controllers: BTreeMap<u64, Killed>,
-    devices: Option<Killed>,
-    placed: Vec<Placed>,
+    net: Net,
     site: Site,
+}
+
+/// The program under test: the one that was built with the tests, or another build of it, to see the tests find what is wrong with it.
+fn program() -> String {
+    std::env::var("CHAOS_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_brigade").to_owned())
 }
 
 /// A line like the demo's, with these faults.
@@ -61,184 +99,205 @@ pub fn line_with(faults: &[(&str, &str)]) -> String {
         let broken = faults.iter().find(|(device, _)| *device == id).map_or("", |(_, faults)| faults);
         format!("[[device]]\nid = \"{id}\"\nkind = \"{kind}\"\nstages = [{stages}]\nfaults = {{ {broken} }}\n")
     };
-    let head = "kitchen = \"demo\"\nbrokers = [\"mqtt://127.0.0.1:1\"]\n".to_owned();
+    // What is accepted with `after` outlives its lease by less than at a site, so that tests need not wait as long.
+    let head =
+        format!("kitchen = \"{KITCHEN}\"\nbrokers = [\"mqtt://127.0.0.1:1\"]\nspeed_pct = 4000\norphan_ms = 3000\n");
     kinds.into_iter().fold(head, |text, kind| text + &device(kind))
 }
 
 impl Dinner {
-    /// Opens a kitchen and places orders of two pizzas.
-    pub fn begin(broker: Option<String>, line: Option<&str>, orders: u32) -> Self {
-        let dir = tempfile::tempdir().expect("a temporary folder");
-        let line = line.map(|text| {
-            let path = dir.path().join("line.toml");
-            std::fs::write(&path, text).expect("the folder can be written");
-            path
-        });
-        let site = Site::lay_out(&Plan { speed: 40, broker, line, keep: None }).expect("files and ports");
+    /// Opens a kitchen, with these devices missing at first, and waits until it is NORMAL.
+    pub fn open_without(plan: &Plan, missing: &[&str]) -> Self {
+        let net = Net::wire(plan.wiring);
+        let site = Site::lay_out(plan, &net);
+        let book = Arc::new(Book::begin(&site.history()));
+        // Made here, so that its threads live in the kitchen's network.
         let runtime = Runtime::new().expect("a runtime");
-        let (http, client) = runtime.block_on(async { (reqwest::Client::new(), Client::new(site.apis())) });
-        let controllers = BTreeMap::new();
-        let mut dinner = Self { runtime, http, client, controllers, devices: None, placed: Vec::new(), site };
-        dinner.start_controllers(&[1, 2, 3]);
-        dinner.start_devices();
-        let devices = dinner.site.devices().expect("a line");
-        dinner
-            .wait_until("the kitchen is NORMAL", |d| d.runtime.block_on(d.client.line_when_normal(devices)).is_some());
+        let api = Arc::new(Api::new(site.apis(), book.clone()));
+        let late = Late::listen(&runtime, site.own_broker_urls());
+        let (controllers, mosquittos) = (BTreeMap::new(), BTreeMap::new());
+        let line_length = plan.line.matches("[[device]]").count() - missing.len();
+        let devices = Devices::Off;
+        let (paused, placed, guests) = (Vec::new(), Vec::new(), None);
+        let mut dinner = Self {
+            controllers,
+            paused,
+            devices,
+            mosquittos,
+            guests,
+            late,
+            placed,
+            line_length,
+            book,
+            api,
+            runtime,
+            net,
+            site,
+        };
+        if let Brokers::Mosquitto(count) = plan.brokers {
+            (1..=count).for_each(|number| dinner.start_mosquitto(number));
+        }
+        (1..=3).for_each(|node| dinner.launch(node));
+        dinner.start_devices(plan.devices_here, missing);
+        dinner.wait_until_normal();
         dinner.put_recipe();
-        dinner.order(orders);
+        dinner
+    }
+
+    /// Opens a kitchen of this plan.
+    pub fn open(plan: &Plan) -> Self {
+        Self::open_without(plan, &[])
+    }
+
+    /// Opens a kitchen and places so many orders of two pizzas.
+    pub fn begin(plan: &Plan, orders: u32) -> Self {
+        let mut dinner = Self::open(plan);
+        (0..orders).for_each(|_| dinner.order(2));
         dinner
     }
 
     fn put_recipe(&self) {
-        let recipe = json!({ "title": "Quick", "prep_ms": 800, "transfer_ms": 200, "bake_ms": 3_000, "window_ms": 20_000,
-            "stale_ms": 60_000, "finish_ms": 600, "oven_program": "hot",
+        let recipe = json!({ "title": "Quick", "prep_ms": 600, "transfer_ms": 200, "bake_ms": 2_000, "window_ms": 30_000,
+            "stale_ms": 90_000, "finish_ms": 400, "oven_program": "hot",
             "gates": { "prep": "wanted", "bake": "wanted", "finish": "none" } });
         self.wait_until("the recipe is there", |d| {
-            let url = format!("{}/v1/recipes/quick", d.site.apis()[0]);
-            d.runtime.block_on(d.http.put(url).json(&recipe).send()).is_ok_and(|answer| answer.status().is_success())
+            d.runtime.block_on(d.api.send(Method::PUT, 1, "/v1/recipes/quick", &recipe)).status / 100 == 2
         });
     }
 
-    fn order(&mut self, orders: u32) {
-        for n in 0..orders {
-            let order = Placed { id: format!("dinner-{n}"), items: vec!["quick".to_owned(); 2] };
-            self.runtime.block_on(self.client.place(&order)).expect("it is accepted");
-            self.placed.push(order);
-        }
+    /// Waits until all devices are there and the kitchen is NORMAL.
+    pub fn wait_until_normal(&self) {
+        self.wait_until("the kitchen is NORMAL", |d| {
+            let there = d.get("/v1/devices").and_then(|v| Some(v["items"].as_array()?.len())).unwrap_or(0);
+            there >= d.line_length && d.get("/v1/kitchen").is_some_and(|k| k["state"] == "NORMAL")
+        });
     }
 
-    fn start(&self, args: &[String], log: &str) -> Killed {
+    /// Places an order of so many pizzas, over and over until some replica has it.
+    pub fn order(&mut self, pizzas: usize) {
+        let order = format!("dinner-{}", self.placed.len());
+        let ask = Ask::Place { order: order.clone(), items: vec!["quick".to_owned(); pizzas] };
+        self.placed.push(order);
+        let mut turn = 0;
+        self.wait_until("the order is accepted", |d| {
+            turn += 1;
+            matches!(d.call(1 + turn % 3, ask.clone()), Answer::Placed { .. })
+        });
+    }
+
+    /// One call of the order API, written down.
+    pub fn call(&self, node: u64, ask: Ask) -> Answer {
+        self.runtime.block_on(self.api.call("harness", node, ask))
+    }
+
+    /// Guests come in, and order until `ends_well`.
+    pub fn seat_guests(&mut self, count: u64) {
+        self.guests = Some(Guests::arrive(&self.runtime, &self.api, count));
+    }
+
+    /// Orders that guests got accepted.
+    pub fn accepted(&self) -> u64 {
+        self.guests.as_ref().map_or(0, |g| g.accepted.load(std::sync::atomic::Ordering::Relaxed))
+    }
+
+    fn spawn(&self, mut command: Command, log: &str) -> Running {
         let log = File::options().create(true).append(true).open(self.site.log(log)).expect("a log");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_brigade"));
-        command.args(args).stdin(Stdio::null()).stdout(log.try_clone().expect("a handle")).stderr(log);
-        Killed(command.spawn().expect("the program was built with the tests"))
+        command.stdin(Stdio::null()).stdout(log.try_clone().expect("a handle")).stderr(log);
+        Running(command.spawn().expect("the program was built with the tests"))
     }
 
-    /// Starts these controllers.
-    pub fn start_controllers(&mut self, nodes: &[u64]) {
-        for node in nodes {
-            let config = self.site.node_config(*node).to_string_lossy().into_owned();
-            let args = ["controller".to_owned(), "--config".to_owned(), config];
-            let controller = self.start(&args, &format!("node{node}"));
-            self.controllers.insert(*node, controller);
+    fn launch(&mut self, node: u64) {
+        let mut command = self.net.command(Party::Node(node), &program());
+        command.args(["controller", "--config"]).arg(self.site.node_config(node));
+        let controller = self.spawn(command, &format!("node{node}"));
+        self.net.is_run_by(Party::Node(node), controller.0.id());
+        self.controllers.insert(node, controller);
+    }
+
+    fn start_mosquitto(&mut self, number: u64) {
+        let mosquitto = Mosquitto::start(&self.net, number, self.site.brokers[&number], self.site.dir());
+        self.mosquittos.insert(number, mosquitto);
+        self.book.broker(&format!("mosquitto{number}"), BrokerDeed::Started);
+    }
+
+    fn start_devices(&mut self, here: bool, missing: &[&str]) {
+        self.devices = if here { self.devices_here(missing) } else { self.devices_as_process() };
+    }
+
+    fn devices_as_process(&self) -> Devices {
+        let mut command = self.net.command(Party::Devices, &program());
+        command.arg("device").arg("--line").arg(self.site.line()).arg("--record").arg(self.site.history());
+        command.args(self.site.broker_urls().iter().flat_map(|url| ["--broker", url]));
+        let devices = self.spawn(command, "devices");
+        self.net.is_run_by(Party::Devices, devices.0.id());
+        Devices::Process { _running: devices }
+    }
+
+    fn devices_here(&self, missing: &[&str]) -> Devices {
+        let line = Line::load(&self.site.line()).expect("the line was written for this");
+        let (brokers, record) = (self.site.broker_urls(), Some(self.site.history()));
+        let _inside = self.runtime.enter();
+        let handle = line::start(Line { brokers, record, ..line }, CancellationToken::new()).expect("a line");
+        for device in missing {
+            handle.kill(&device.parse().expect("a device's name is an id"));
+        }
+        Devices::Here(Box::new(handle))
+    }
+
+    /// The devices in this process.
+    pub fn line(&self) -> &LineHandle {
+        match &self.devices {
+            Devices::Here(handle) => handle,
+            Devices::Process { .. } | Devices::Off => panic!("the plan puts the devices elsewhere"),
         }
     }
 
-    /// SIGKILL for these controllers.
-    pub fn kill_controllers(&mut self, nodes: &[u64]) {
-        for node in nodes {
-            self.controllers.remove(node);
-        }
+    /// The node in charge, by its own word: of two that say so, the one with the higher epoch.
+    pub fn in_charge(&self) -> Option<u64> {
+        let says = |node| {
+            let cluster = self.runtime.block_on(self.api.get(node, "/v1/cluster?consistency=stale")).body;
+            let tenure = &cluster["tenure"];
+            Some((tenure["in_charge"].as_bool()?.then_some(tenure["epoch"].as_u64()?)?, node))
+        };
+        let awake = self.controllers.keys().filter(|n| !self.paused.contains(n));
+        awake.filter_map(|node| says(*node)).max().map(|(_, node)| node)
     }
 
-    fn start_devices(&mut self) {
-        self.devices = Some(self.start(&self.site.device_args(), "devices"));
-    }
-
-    /// SIGKILL for all devices, with whatever they hold; then all have power again.
-    pub fn reboot_devices(&mut self) {
-        self.devices = None;
-        self.start_devices();
-    }
-
-    /// The node in charge, by its own word.
+    /// The same, waiting until somebody is.
     pub fn leader(&self) -> u64 {
-        self.wait_for("somebody leads", |d| d.runtime.block_on(d.client.leader()))
+        self.wait_for("somebody is in charge", Self::in_charge)
     }
 
-    /// SIGSTOP for a controller, and SIGCONT after so long. Returns when that was.
-    pub fn freeze(&self, node: u64, span: Duration) -> u64 {
-        let pid = self.controllers.get(&node).and_then(|c| Pid::from_raw(c.0.id() as i32)).expect("it runs");
-        kill_process(pid, Signal::STOP).expect("it is ours");
-        let until = Instant::now() + span;
-        self.wait_until("it slept", |_| Instant::now() >= until);
-        kill_process(pid, Signal::CONT).expect("it is ours");
-        boottime_ms()
+    /// The nodes that are not in charge.
+    pub fn followers(&self) -> Vec<u64> {
+        let leader = self.leader();
+        self.api.nodes().filter(|n| *n != leader).collect()
     }
 
-    /// What the devices have recorded.
-    pub fn facts(&self) -> Vec<Fact> {
-        let text = std::fs::read_to_string(self.site.record()).unwrap_or_default();
-        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    /// A path of any replica that answers.
+    pub fn get(&self, path: &str) -> Option<Value> {
+        self.runtime.block_on(self.api.get_any(path))
     }
 
-    /// Waits until a device has recorded such a fact.
-    pub fn wait_for_fact(&self, what: &str, is_it: impl Fn(&Fact) -> bool) {
-        self.wait_until(what, |d| d.facts().iter().any(&is_it));
-    }
-
-    /// Waits until all orders have ended, and checks that each was delivered once and nothing happened twice or burnt.
-    pub fn ends_well(&mut self) {
-        self.wait_until("all orders have ended", |d| {
-            d.answer_questions();
-            d.runtime.block_on(d.client.open_orders()) == Some(0)
-        });
-        let ends = self.runtime.block_on(self.client.ends_of(&self.placed)).expect("the kitchen answers");
-        let record = Record::read(&self.site.record()).expect("the devices' record");
-        let dir = self.site.dir().display();
-        assert!(ends.values().all(|end| end == "READY"), "{ends:?}; see {dir}");
-        assert_eq!(record.made_twice(), 0, "see {dir}");
-        assert_eq!(record.burnt(), 0, "see {dir}");
-        let delivered = record.delivered();
-        let items: usize = self.placed.iter().map(|order| order.items.len()).sum();
-        assert!(delivered.len() == items && delivered.values().all(|n| *n == 1), "{delivered:?}; see {dir}");
-    }
-
-    /// The person in the kitchen: takes away what lies where it should not, and has tried again what fails.
-    fn answer_questions(&self) {
-        for api in self.site.apis() {
-            let open = self.get(&format!("{api}/v1/incidents?open=true")).unwrap_or_default();
-            for incident in open["items"].as_array().into_iter().flatten() {
-                let decision = match incident["kind"].as_str() {
-                    Some("clear_lane") => "lane_clear",
-                    Some("item_fails") => "retry",
-                    Some("where_is_pizza") => "pizza_gone",
-                    _ => continue,
-                };
-                let url = format!("{api}/v1/incidents/{}/decision", incident["id"]);
-                let body = json!({ "decision": decision, "actor": "cook", "reason": "looked" });
-                let _ = self.runtime.block_on(self.http.post(url).json(&body).send());
-            }
-        }
-    }
-
-    fn get(&self, url: &str) -> Option<Value> {
-        self.runtime.block_on(async { self.http.get(url).send().await.ok()?.json().await.ok() })
+    /// A path of this replica.
+    pub fn get_from(&self, node: u64, path: &str) -> api::Reply {
+        self.runtime.block_on(self.api.get(node, path))
     }
 
     /// One word for each device.
     pub fn device_states(&self) -> BTreeMap<String, String> {
-        let answer = self.get(&format!("{}/v1/devices", self.site.apis()[0])).expect("the kitchen answers");
+        let answer = self.get("/v1/devices").unwrap_or_default();
         let state = |d: &Value| Some((d["id"].as_str()?.to_owned(), d["state"].as_str()?.to_owned()));
         answer["items"].as_array().into_iter().flatten().filter_map(state).collect()
     }
 
-    /// After that moment every start on a device was instructed by the latest tenure that it knew, or was accepted before.
-    pub fn assert_obeyed_no_former_leader(&self, since_ms: u64) {
-        let facts = self.facts();
-        let mut seen: BTreeMap<&str, u64> = BTreeMap::new();
-        for fact in facts.iter().filter(|f| f.event == "instructed" && f.op.as_deref() == Some("task.start")) {
-            let highest = seen.entry(&fact.device).or_default();
-            let epoch = fact.epoch.unwrap_or(0);
-            let started = |f: &&Fact| {
-                f.event == "started"
-                    && f.device == fact.device
-                    && f.task == fact.task
-                    && f.att == fact.att
-                    && f.t_ms >= fact.t_ms
-            };
-            let obeyed = epoch < *highest && fact.t_ms >= since_ms && facts.iter().any(|f| started(&f));
-            assert!(!obeyed, "a former leader's word moved {}: {fact:?}", fact.device);
-            *highest = epoch.max(*highest);
-        }
-    }
-
     /// Waits until something holds.
-    pub fn wait_until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+    pub fn wait_until(&self, what: &str, mut holds: impl FnMut(&Self) -> bool) {
         self.wait_for(what, |d| holds(d).then_some(()));
     }
 
-    fn wait_for<T>(&self, what: &str, find: impl Fn(&Self) -> Option<T>) -> T {
+    /// Waits until something is found.
+    pub fn wait_for<T>(&self, what: &str, mut find: impl FnMut(&Self) -> Option<T>) -> T {
         let limit = Instant::now() + PATIENCE;
         while Instant::now() < limit {
             if let Some(found) = find(self) {
@@ -246,8 +305,14 @@ impl Dinner {
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        let record = std::fs::read_to_string(self.site.record()).unwrap_or_default();
-        let last: Vec<&str> = record.lines().rev().take(20).collect();
+        let history = std::fs::read_to_string(self.site.history()).unwrap_or_default();
+        let is_of_device = |line: &&str| line.contains("\"device\"");
+        let last: Vec<&str> = history.lines().rev().filter(is_of_device).take(20).collect();
         panic!("after {} s not yet: {what}. The last facts, latest first:\n{}", PATIENCE.as_secs(), last.join("\n"));
+    }
+
+    fn mark(&self, fault: Fault, nodes: &[u64], note: &str) -> u64 {
+        let leader = self.in_charge();
+        self.book.fault(fault, nodes, leader.is_some_and(|l| nodes.contains(&l)), note)
     }
 }
