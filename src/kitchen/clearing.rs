@@ -22,10 +22,13 @@ impl Kitchen {
         }
     }
 
-    /// What lies somewhere and belongs to no pizza of the state is thrown away; what nobody knows is asked about.
+    /// What lies somewhere and belongs to no pizza of the state is thrown away; what nobody knows is asked about. What a device said to a
+    /// former tenure is of the past: what lay there may be in somebody's gripper by now.
     pub(super) fn clear_lanes(&mut self) {
         let mut finds: Vec<(Place, Content, bool)> = Vec::new();
-        for device in self.devices.values().filter(|d| matches!(d.standing, Standing::Adopted | Standing::Draining)) {
+        let is_ours = |d: &&Device| matches!(d.standing, Standing::Adopted | Standing::Draining);
+        let epoch = self.epoch();
+        for device in self.devices.values().filter(is_ours).filter(|d| d.fence == epoch) {
             for (lane, state) in &device.lanes {
                 let Some(content) = state.content else { continue };
                 if state.busy.is_empty() && state.blocked.is_none() && self.is_foreign(content, &device.id, *lane) {
@@ -58,6 +61,10 @@ impl Kitchen {
             Content::Pizza(id) if !self.pizzas.contains(&id) => id,
             Content::Pizza(_) | Content::Unknown => return self.ask_to_clear(place),
         };
+        // Of two devices that show one pizza, one speaks of the past: whoever is second waits until the first is done.
+        if self.attempts_of(gone).iter().any(|attempt| attempt.task.job == Job::Discard) {
+            return;
+        }
         let Some(device) = self.devices.get(&place.device) else { return };
         if device.recovery == Recovery::Clearing && device.facts.kind != DeviceKind::Oven {
             return self.ask_to_clear(place);

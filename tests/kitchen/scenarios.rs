@@ -502,6 +502,28 @@ fn a_refusal_that_crosses_a_cancellation_frees_its_lane() {
     line.assert_sound();
 }
 
+// 41
+#[test]
+fn what_an_oven_said_to_a_former_tenure_sends_nobody_there() {
+    let mut line = at(S::Unloading, 1, 1, 2);
+    // Nobody is in charge while the robot takes it out, and the oven's word of that comes late.
+    for id in ["oven1", "a1", "a2"] {
+        line.device(id).faults.cut = true;
+    }
+    line.until("it is in a gripper", |l| l.world.lanes.keys().any(|p| p.device.as_str().starts_with('a')));
+    line.pass(1_000);
+    line.take_charge(false);
+    for id in ["a1", "a2"] {
+        line.device(id).faults.cut = false;
+    }
+    line.pass(2_000);
+    line.device("oven1").faults.cut = false;
+    line.until("it is thrown away", |l| l.world.lanes.is_empty());
+    let discards = line.world.started.keys().filter(|a| a.task.job.as_str() == "discard").count();
+    assert_eq!(discards, 1, "one from the gripper, and none from the slot that is empty");
+    ends_ready(line);
+}
+
 // 18
 #[test]
 fn a_rebooted_robot_is_cleared_by_a_person_tests_itself_and_does_one_trial_task() {
