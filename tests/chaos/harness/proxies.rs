@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -26,7 +26,7 @@ pub struct Proxies {
 
 impl Default for Proxies {
     fn default() -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.expect("a runtime");
         Self { runtime, cuts: watch::Sender::default(), parties: Arc::default() }
     }
@@ -41,8 +41,12 @@ impl Proxies {
         self.runtime.spawn(async move {
             while let Ok((client, from)) = listener.accept().await {
                 let known = parties.lock().expect("nothing panics while it holds this lock").clone();
-                let party = known.into_iter().find(|(pid, _)| has_port(*pid, from.port())).map(|(_, party)| party);
-                tokio::spawn(connect(client, own, party, server, cuts.clone()));
+                let cuts = cuts.clone();
+                tokio::spawn(async move {
+                    // Beside the links: a look at all open files takes longer than a heartbeat may.
+                    let looked = tokio::task::spawn_blocking(move || party_at(&known, from.port())).await;
+                    connect(client, own, looked.ok().flatten(), server, cuts).await;
+                });
             }
         });
         seen
@@ -97,16 +101,18 @@ async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, link: (Party, Par
     }
 }
 
-/// True if this process has a socket on this port of loopback.
-fn has_port(pid: u32, port: u16) -> bool {
-    let table = std::fs::read_to_string(format!("/proc/{pid}/net/tcp")).unwrap_or_default();
-    let is_its =
-        |line: &&str| line.split_whitespace().nth(1).is_some_and(|local| local.ends_with(&format!(":{port:04X}")));
+/// Whose process has a socket on this port of loopback. The table is that of all processes here: it is read once.
+fn party_at(known: &BTreeMap<u32, Party>, port: u16) -> Option<Party> {
+    let table = std::fs::read_to_string("/proc/net/tcp").ok()?;
+    let end = format!(":{port:04X}");
+    let is_its = |line: &&str| line.split_whitespace().nth(1).is_some_and(|local| local.ends_with(&end));
     let inodes = table.lines().filter(is_its).filter_map(|line| line.split_whitespace().nth(9));
-    let names: Vec<String> = inodes.map(|inode| format!("socket:[{inode}]")).collect();
-    let files = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-    let leads = |path: &Path| std::fs::read_link(path).is_ok_and(|to| names.iter().any(|name| to == Path::new(name)));
-    files.map(|file| file.path()).any(|path| leads(&path))
+    let sockets: Vec<PathBuf> = inodes.map(|inode| PathBuf::from(format!("socket:[{inode}]"))).collect();
+    let has_one = |pid: u32| {
+        let files = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+        files.filter_map(|file| std::fs::read_link(file.path()).ok()).any(|to| sockets.contains(&to))
+    };
+    known.iter().find(|(pid, _)| has_one(**pid)).map(|(_, party)| *party)
 }
 
 #[cfg(test)]
