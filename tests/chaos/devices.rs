@@ -21,7 +21,8 @@ fn a_line_with_every_kind_of_bad_device_delivers_every_order_once() {
         d.answer_questions();
         d.device_states().get("robot1").is_some_and(|state| state == "QUARANTINED")
     });
-    assert_eq!(dinner.device_states()["robot2"], "IDLE".to_owned(), "it is only slow");
+    let robot2 = dinner.device_states()["robot2"].clone();
+    assert!(["IDLE", "BUSY"].contains(&robot2.as_str()), "it is only slow: {robot2}");
     dinner.ends_well(&[]);
 }
 
