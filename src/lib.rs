@@ -23,3 +23,8 @@ pub mod protocol;
 pub mod raft;
 pub mod shutdown;
 pub mod telemetry;
+
+/// How the tests of decoders bend what was valid; shared with tests/decoders.
+#[cfg(test)]
+#[path = "../tests/decoders/mutation.rs"]
+mod mutation;

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[(&str, &[&str])] = &[
     ("kitchen", &["defect"]),
     ("protocol", &["kitchen"]),
-    ("raft", &["kitchen", "defect", "clock", "telemetry", "shutdown"]),
+    ("raft", &["kitchen", "defect", "mutation", "clock", "telemetry", "shutdown"]),
     ("mqtt", &["protocol", "clock", "telemetry", "shutdown"]),
     ("leader", &["kitchen", "protocol", "raft", "mqtt", "defect", "clock", "telemetry", "shutdown"]),
-    ("http", &["kitchen", "protocol", "raft", "leader", "clock", "telemetry", "shutdown"]),
+    ("http", &["kitchen", "mutation", "protocol", "raft", "leader", "clock", "telemetry", "shutdown"]),
     ("device", &["protocol", "mqtt", "history", "defect", "clock", "telemetry", "shutdown"]),
     ("history", &[]),
     ("clock", &[]),

@@ -20,10 +20,7 @@ use super::views::incident::DecisionBody;
 use super::views::recipe::{RecipeBody, SettingsBody};
 use super::{devices, events, incidents, list};
 
-#[path = "../../tests/decoders/mutation.rs"]
-mod mutation;
-
-use mutation::{cases, mutated, says_what_is_wrong, survives};
+use crate::mutation::{cases, mutated, says_what_is_wrong, survives};
 
 fn text<T: Serialize>(value: &T) -> Vec<u8> {
     serde_json::to_vec(value).expect("it has text keys")

@@ -19,10 +19,7 @@ use super::snapshot_file::{Part, SnapshotReader, SnapshotWriter, checksum};
 use super::types::{Answer, LogEntry, LogId, Observed, Proposal, SnapshotMeta, StoredMembership, Types, Vote};
 use super::wire::Refused;
 
-#[path = "../../tests/decoders/mutation.rs"]
-mod mutation;
-
-use mutation::{cases, mutated, says_what_is_wrong, survives};
+use crate::mutation::{cases, mutated, says_what_is_wrong, survives};
 
 fn log_id(index: u64) -> LogId {
     openraft::testing::log_id::<Types>(3, 1, index)
@@ -123,9 +120,10 @@ proptest! {
 }
 
 fn texts() -> Vec<Vec<u8>> {
-    let vote_seen = Some(VoteSeen { term: 3, node: 1, committed: true });
+    let seen = Some(VoteSeen { term: 3, node: 1, committed: true });
     let (cluster, disk) = ("c".to_owned(), "00ab".to_owned());
-    let identity = Identity { cluster: cluster.clone(), node: 1, disk, fresh: false, vote: vote_seen, floor: Some(7) };
+    let (fresh, floor, edition) = (false, Some(7), 12);
+    let identity = Identity { cluster: cluster.clone(), node: 1, disk, fresh, vote: seen, floor, edition };
     let refusals = [Refused::ForeignCluster { cluster }, Refused::WrongNode { node: 3 }, Refused::NoReadIndex];
     refusals.iter().map(text).chain([text(&identity), text(&vote())]).collect()
 }

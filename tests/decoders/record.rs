@@ -1,7 +1,8 @@
 //! The devices' record of physical facts, and the facts that robots of another make tell the simulated world.
 
 use brigade::cli::local::record::Record;
-use brigade::device::sim::{Entry, ForeignFact};
+use brigade::device::sim::ForeignFact;
+use brigade::history::DeviceFact;
 use proptest::prelude::*;
 
 use crate::mutation::{cases, mutated, says_what_is_wrong, survives};
@@ -26,8 +27,8 @@ proptest! {
 
     #[test]
     fn a_fact_is_read_or_refused(line in mutated(lines())) {
-        let encode = |entry: &Entry| serde_json::to_vec(entry).expect("entries have text keys");
-        survives(&line, |bytes| serde_json::from_slice::<Entry>(bytes), encode)?;
+        let encode = |entry: &DeviceFact| serde_json::to_vec(entry).expect("entries have text keys");
+        survives(&line, |bytes| serde_json::from_slice::<DeviceFact>(bytes), encode)?;
         if let Err(error) = serde_json::from_slice::<ForeignFact>(&line) {
             says_what_is_wrong(&error.to_string())?;
         }

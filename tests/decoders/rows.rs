@@ -34,6 +34,7 @@ fn facts(kind: DeviceKind) -> Facts {
         actions: actions_of(kind).iter().map(action).collect(),
         stages: Vec::new(),
         heartbeat_ms: 1_000,
+        orphan_ms: 10_000,
     }
 }
 
@@ -73,7 +74,10 @@ static KITCHEN: LazyLock<Rows> = LazyLock::new(|| {
     kitchen.rows()
 });
 
-fn part(of: fn(&(Vec<u8>, Vec<u8>)) -> &Vec<u8>) -> Vec<Vec<u8>> {
+/// A row, as the database holds it.
+type KeyAndValue = (Vec<u8>, Vec<u8>);
+
+fn part(of: fn(&KeyAndValue) -> &Vec<u8>) -> Vec<Vec<u8>> {
     KITCHEN.iter().map(|row| of(row).clone()).collect()
 }
 

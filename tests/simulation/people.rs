@@ -146,7 +146,8 @@ impl Simulation {
     fn take_away(&mut self, place: &pizza::Place) {
         let (device, lane) = (Id::from(place.device.clone()), place.lane);
         if let Some(pizza) = self.world.take_away(&Place::new(device.clone(), lane)) {
-            let fact = DeviceFact { pizza: Some(pizza.to_string()), slot: Some(lane), ..DeviceFact::new(&device, "cleared") };
+            let fact =
+                DeviceFact { pizza: Some(pizza.to_string()), slot: Some(lane), ..DeviceFact::new(&device, "cleared") };
             self.world.record().set_time(self.now);
             self.world.record().write(fact);
         }

@@ -20,7 +20,7 @@ impl Seen {
     /// What a session did with an instruction.
     pub fn notice(&mut self, notice: &Notice) {
         match notice {
-            Notice::Instructed { .. } => {}
+            Notice::Instructed { .. } | Notice::Fenced { .. } | Notice::Leased { .. } => {}
             Notice::Refused { result, .. } => self.count(&format!("refused {result:?}")),
             Notice::Expired { .. } => self.count("tasks expired"),
         }

@@ -296,11 +296,7 @@ impl Simulation {
             .map(|n| {
                 let (it, mono) = (&self.nodes[n], self.mono(n));
                 let ages = it.witness.iter().map(|(id, p)| (id.clone(), mono.saturating_sub(p.heard_ms)));
-                Testimony {
-                    listening: it.subscribed_at().is_some(),
-                    ages_ms: ages.collect(),
-                    ..Testimony::default()
-                }
+                Testimony { listening: it.subscribed_at().is_some(), ages_ms: ages.collect(), ..Testimony::default() }
             })
             .collect()
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use brigade::config::{Config, MenuConfig, NodeConfig, RaftConfig};
+use brigade::config::{Config, MenuConfig, NodeConfig, RaftConfig, StorageConfig};
 use brigade::kitchen::Settings;
 use brigade::telemetry;
 
@@ -91,6 +91,7 @@ impl Site {
                 log_keep: plan.snapshot_every / 4,
                 ..RaftConfig::default()
             },
+            storage: StorageConfig::default(),
             menu: MenuConfig { speed: 40, recipes: Vec::new() },
             settings: Settings::default(),
             log: telemetry::Options::default(),
