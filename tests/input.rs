@@ -8,7 +8,7 @@ use brigade::kitchen::recipe::SPAN_MS_MAX;
 use std::time::{Duration, Instant};
 
 use brigade::mqtt::testing::{AnyBroker, Mosquitto};
-use brigade::mqtt::{Client, Options, Publication, Qos};
+use brigade::mqtt::{Client, Event, Options, Publication, Qos};
 use process::{Kitchen, wait_for};
 use serde_json::json;
 
@@ -31,6 +31,38 @@ impl Stranger {
         // A broker may refuse what is too large: that is an answer too.
         let _ = kitchen.block_on(self.0.publisher.publish_acknowledged(publication));
     }
+}
+
+/// The built-in line has so many devices.
+const DEVICES: usize = 11;
+
+/// Topics of the kitchen that a broker has kept for a newcomer, until it has had the state of every device.
+fn kept_by_the_broker(kitchen: &Kitchen) -> Vec<String> {
+    let subscriptions = ["brigade/v1/k1/+/cmd", "brigade/v1/k1/+/state"].map(|t| (t.to_owned(), Qos::AtLeastOnce));
+    let options = Options { subscriptions: subscriptions.into(), ..Options::new(&kitchen.node.broker, "newcomer") };
+    let limit = Instant::now() + Duration::from_secs(20);
+    kitchen.block_on(async {
+        let mut client = Client::connect(options).expect("an address");
+        let mut kept = Vec::new();
+        while kept.iter().filter(|topic: &&String| topic.ends_with("/state")).count() < DEVICES {
+            assert!(Instant::now() < limit, "the broker keeps {kept:?}");
+            if let Some(Event::Message(message)) = client.events.next().await
+                && message.is_retained()
+            {
+                kept.push(message.topic().to_owned());
+            }
+        }
+        kept
+    })
+}
+
+#[test]
+fn no_instruction_is_kept_by_the_broker_for_whoever_comes() {
+    let kitchen = Kitchen::open().with_devices();
+    kitchen.order("t1");
+    kitchen.wait_until_ready("t1");
+    let kept = kept_by_the_broker(&kitchen);
+    assert!(kept.iter().all(|topic| topic.ends_with("/state")), "a later controller must not find {kept:?}");
 }
 
 #[test]

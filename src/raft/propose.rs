@@ -10,6 +10,7 @@ use openraft::errors::{ClientWriteError, ForwardReason, ForwardToLeader, Lineari
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::clock::wall_ms;
+use crate::defect;
 use crate::kitchen::{Command, Entry, Epoch, Event, Reply};
 
 use super::codec;
@@ -79,6 +80,9 @@ impl RaftNode {
         if bytes > bytes_max {
             return Err(ProposeError::TooLarge { bytes, bytes_max });
         }
+        if defect::is("answer-before-commit") && matches!(entry.command, Command::PlaceOrder(_)) && self.is_leading() {
+            return Ok(self.answer_too_early(entry));
+        }
         let mut pause = Duration::from_millis(RETRY_MS);
         loop {
             (entry.at, entry.wall) = (self.now(), wall_ms());
@@ -96,6 +100,15 @@ impl RaftNode {
             sleep(pause).await;
             pause *= 2;
         }
+    }
+
+    /// A defect: somebody is told that an order is accepted, and nobody has stored it.
+    fn answer_too_early(&self, mut entry: Entry) -> Proposed {
+        (entry.at, entry.wall) = (self.now(), wall_ms());
+        let (raft, index) = (self.raft().clone(), self.applied_index());
+        tokio::spawn(async move { drop(raft.client_write(Proposal(entry)).await) });
+        let reply = Reply::Placed { number: index + 1, created: true };
+        Proposed { reply, index, observed: Arc::new(Observed { index, ..Observed::default() }) }
     }
 
     /// Ok: the entry was not appended, for this reason. Err: it may have been, or trying again makes no sense.

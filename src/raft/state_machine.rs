@@ -11,6 +11,7 @@ use openraft::storage::{ApplyResponder, EntryResponder, RaftStateMachine};
 use openraft::{EntryPayload, OptionalSend};
 use rocksdb::WriteBatch;
 
+use crate::defect;
 use crate::kitchen::{Applied, Command, Entry, Row};
 
 use super::archive::Overlay;
@@ -109,7 +110,9 @@ impl StateMachine {
 
     /// Written first, answered then.
     fn commit(&mut self, mut batch: Batch<'_>) -> io::Result<()> {
-        self.store.put_meta(&mut batch.rows, key::APPLIED, &batch.applied);
+        if !defect::is("applied-not-in-batch") {
+            self.store.put_meta(&mut batch.rows, key::APPLIED, &batch.applied);
+        }
         self.store.write(batch.rows)?;
         self.applied = Some(batch.applied);
         if let Some(observer) = &self.observer {

@@ -13,6 +13,8 @@ use rocksdb::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::defect;
+
 use super::codec;
 use super::fatal::Fatal;
 
@@ -118,6 +120,9 @@ impl Store {
 
     /// Returns once all that was written is on disk.
     pub fn sync(&self) -> io::Result<()> {
+        if defect::is("skipped-fsync") {
+            return Ok(());
+        }
         self.failing("sync", self.db.flush_wal(true))
     }
 
@@ -169,6 +174,9 @@ fn database_options() -> Options {
     let mut options = Options::default();
     // The default (PointInTime) opens silently with what precedes a flipped byte, votes and entries behind it forgotten.
     options.set_wal_recovery_mode(DBRecoveryMode::TolerateCorruptedTailRecords);
+    if defect::is("point-in-time-recovery") {
+        options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
+    }
     options.set_paranoid_checks(true);
     options.set_db_write_buffer_size(12 << 20);
     options.set_max_total_wal_size(64 << 20);
