@@ -40,6 +40,16 @@ fn bodies() -> Vec<Vec<u8>> {
     plain.iter().map(|body| body.as_bytes().to_vec()).chain([recipe, settings]).collect()
 }
 
+#[test]
+fn the_corpus_is_valid() {
+    let taken = |takes: fn(&[u8]) -> bool| bodies().iter().filter(|bytes| takes(bytes)).count();
+    assert_eq!(taken(|bytes| parse::<NewOrderBody>(&json(), bytes).is_ok()), 1);
+    assert_eq!(taken(|bytes| parse::<DecisionBody>(&json(), bytes).is_ok()), 1);
+    assert_eq!(taken(|bytes| parse::<RecipeBody>(&json(), bytes).is_ok()), 1);
+    assert_eq!(taken(|bytes| parse::<SettingsBody>(&json(), bytes).is_ok()), 1);
+    assert_eq!(taken(|bytes| parse_or_default::<Word>(&json(), bytes).is_ok()), 2, "its own and none");
+}
+
 fn json() -> HeaderMap {
     HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))])
 }

@@ -71,6 +71,19 @@ fn records() -> Vec<Vec<u8>> {
     records
 }
 
+#[test]
+fn the_corpus_is_valid() {
+    let records = records();
+    assert!(
+        decode::<AppendEntriesRequest<Types>>(&records[0]).is_ok_and(|append| append.entries.len() == entries().len())
+    );
+    assert!(entries().iter().all(|entry| decode::<LogEntry>(&encode(entry)).is_ok()));
+    let identity = texts().iter().filter(|bytes| serde_json::from_slice::<Identity>(bytes).is_ok()).count();
+    let refused = texts().iter().filter(|bytes| serde_json::from_slice::<Refused>(bytes).is_ok()).count();
+    assert_eq!((identity, refused), (1, 3));
+    assert_eq!(read(&SNAPSHOT).expect("it is whole").len(), 21);
+}
+
 fn is_read_or_refused<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<(), TestCaseError> {
     survives(bytes, decode::<T>, encode)
 }

@@ -12,7 +12,7 @@ use proptest::sample::Index;
 
 use crate::mutation::{cases, mutated, says_what_is_wrong};
 
-type Rows = Vec<(Vec<u8>, Vec<u8>)>;
+type Row = (Vec<u8>, Vec<u8>);
 
 struct NoArchive;
 
@@ -46,7 +46,7 @@ fn report() -> Report {
 }
 
 /// A kitchen with something in every table that a few entries can fill.
-static KITCHEN: LazyLock<Rows> = LazyLock::new(|| {
+static KITCHEN: LazyLock<Vec<Row>> = LazyLock::new(|| {
     let mut commands = vec![Command::TakeCharge { node: 1, incarnation: 1, gap_measured: true }];
     commands.extend(built_in_menu().into_iter().map(|recipe| Command::PutRecipe { recipe }));
     for (name, kind) in [("b", DeviceKind::BeforeOven), ("o", DeviceKind::Oven), ("a", DeviceKind::AfterOven)] {
@@ -74,10 +74,7 @@ static KITCHEN: LazyLock<Rows> = LazyLock::new(|| {
     kitchen.rows()
 });
 
-/// A row, as the database holds it.
-type KeyAndValue = (Vec<u8>, Vec<u8>);
-
-fn part(of: fn(&KeyAndValue) -> &Vec<u8>) -> Vec<Vec<u8>> {
+fn part(of: fn(&Row) -> &Vec<u8>) -> Vec<Vec<u8>> {
     KITCHEN.iter().map(|row| of(row).clone()).collect()
 }
 
