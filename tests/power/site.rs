@@ -49,9 +49,8 @@ impl Drop for Node {
 }
 
 impl Node {
-    fn new(dir: &Path, id: u64) -> Self {
+    fn new(dir: &Path, id: u64, [peer, api, broker]: [String; 3]) -> Self {
         let file = |suffix: &str| dir.join(format!("node{id}{suffix}"));
-        let [peer, api, broker] = free_addresses();
         let (data_dir, log, config) = (file(""), file(".log"), file(".toml"));
         Self { id, data_dir, peer, api, log, environment: Vec::new(), broker, config, process: None }
     }
@@ -122,10 +121,11 @@ impl Node {
     }
 }
 
-/// Addresses of loopback that were free a moment ago.
-fn free_addresses() -> [String; 3] {
+/// Addresses of loopback for so many nodes that were free a moment ago: all are held until all are found, so that they differ.
+fn free_addresses<const N: usize>() -> [[String; 3]; N] {
     let listen = |_| TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
-    [0; 3].map(listen).map(|l| l.local_addr().expect("a bound listener has an address").to_string())
+    let held = [[0; 3]; N].map(|node| node.map(listen));
+    held.each_ref().map(|node| node.each_ref().map(|l| l.local_addr().expect("a bound listener has one").to_string()))
 }
 
 /// An answer of the API; status 0 is none.
@@ -150,7 +150,8 @@ impl Kitchen {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let runtime = Runtime::new().expect("a runtime");
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build().expect("a client");
-        let nodes = (1..=3).map(|id| (id, Node::new(dir.path(), id))).collect();
+        let addresses: [_; 3] = free_addresses();
+        let nodes = (1..).zip(addresses).map(|(id, own)| (id, Node::new(dir.path(), id, own))).collect();
         Self { nodes, runtime, http, dir, more: more.to_owned() }
     }
 
@@ -164,7 +165,8 @@ impl Kitchen {
 
     /// Another node, known to itself alone.
     pub fn add(&mut self, id: u64) {
-        let node = Node::new(self.dir.path(), id);
+        let [own] = free_addresses();
+        let node = Node::new(self.dir.path(), id, own);
         self.nodes.insert(id, node);
     }
 
