@@ -111,8 +111,10 @@ fn facts(kind: &str, lanes: serde_json::Value, max_ms: u64) -> Vec<u8> {
         "oven" => vec![action("bake")],
         _ => vec![action("prep"), action("load"), action("discard")],
     };
+    // Out of its range only together with the rest: the largest span of an action is more than orphan_ms may be.
+    let orphan_ms = if max_ms > SPAN_MS_MAX { max_ms } else { max_ms.min(600_000) };
     let facts = json!({
-        "v": 1, "kind": kind, "fw": "1", "proto": 1, "lanes": lanes, "actions": actions, "hb_ms": 1_000, "orphan_ms": max_ms,
+        "v": 1, "kind": kind, "fw": "1", "proto": 1, "lanes": lanes, "actions": actions, "hb_ms": 1_000, "orphan_ms": orphan_ms,
     });
     facts.to_string().into_bytes()
 }

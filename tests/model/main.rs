@@ -4,7 +4,7 @@
 //! without bound; a pause anywhere. Names are those of the code that it mirrors: src/leader/{lease,dispatch,serve,monitor}.rs,
 //! src/kitchen/{lives,opening,merge}.rs, src/device/session/.
 //!
-//! What it assumes about time, and what it leaves out, is in docs/RELIABILITY-model.md. It never runs the code itself.
+//! What it assumes about time, and what it leaves out, is in docs/MODEL.md. It never runs the code itself.
 
 mod actions;
 mod bus;

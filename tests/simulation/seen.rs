@@ -30,6 +30,7 @@ impl Seen {
     pub fn physical(&mut self, event: &str, code: Option<&str>) {
         match (event, code) {
             ("failed", Some(code)) => self.count(&format!("failed {code}")),
+            ("finished", Some(verdict)) => self.count(&format!("judged {verdict}")),
             ("started" | "finished" | "instructed" | "refused", _) => {}
             (event, _) => self.count(&format!("devices: {event}")),
         }

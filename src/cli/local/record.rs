@@ -64,19 +64,9 @@ impl Record {
         doubled + self.delivered().values().filter(|n| **n > 1).count()
     }
 
-    /// Pizzas that were put into a slot while another one lay there.
+    /// How often something was put where another thing lay. The simulated world keeps them apart: who runs into something fails as BLOCKED.
     pub fn collisions(&self) -> usize {
-        let mut slots: BTreeMap<(&str, u8), &str> = BTreeMap::new();
-        let mut collisions = 0;
-        for fact in &self.0 {
-            let (Some(oven), Some(slot), Some(pizza)) = (&fact.oven, fact.slot, &fact.pizza) else { continue };
-            match fact.event.as_str() {
-                "placed" => collisions += usize::from(slots.insert((oven, slot), pizza).is_some()),
-                "picked" | "discarded" | "cleared" => drop(slots.remove(&(oven.as_str(), slot))),
-                _ => {}
-            }
-        }
-        collisions
+        self.0.iter().filter(|f| f.event == "failed" && f.code.as_deref() == Some("BLOCKED")).count()
     }
 
     /// When the last pizza was packed.
@@ -117,14 +107,13 @@ mod tests {
         {"t_ms":61,"device":"oven1","event":"bur"#;
 
     #[test]
-    fn two_pizzas_in_one_slot_are_a_collision() {
-        let fact = |event: &str, pizza: &str| {
-            format!(r#"{{"t_ms":1,"device":"robot1","event":"{event}","pizza":"{pizza}","oven":"oven1","slot":0}}"#)
+    fn who_runs_into_something_has_collided() {
+        let fact = |event: &str, code: &str| {
+            format!(r#"{{"t_ms":1,"device":"robot1","event":"{event}","pizza":"1.0.0","code":"{code}"}}"#)
         };
-        let orderly = [fact("placed", "1.0.0"), fact("picked", "1.0.0"), fact("placed", "1.1.0")].join("\n");
+        let orderly = [fact("placed", ""), fact("failed", "JAMMED"), fact("refused", "BLOCKED")].join("\n");
         assert_eq!(Record::of(&orderly).collisions(), 0);
-        let collided = [fact("placed", "1.0.0"), fact("placed", "1.1.0")].join("\n");
-        assert_eq!(Record::of(&collided).collisions(), 1);
+        assert_eq!(Record::of(&[orderly, fact("failed", "BLOCKED")].join("\n")).collisions(), 1);
     }
 
     #[test]
