@@ -110,6 +110,14 @@ impl Processes {
     }
 }
 
+/// What tokio's runtimes read for the number of their threads.
+const WORKERS: &str = "TOKIO_WORKER_THREADS";
+
+/// Three controllers share this machine: with a thread for every core each, they would mostly wake each other.
+fn workers_each() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get() / 3).max(1)
+}
+
 fn controller(config: &Path, log: &Path) -> Result<Child> {
     spawn(&["controller".to_owned(), "--config".to_owned(), config.to_string_lossy().into_owned()], log)
 }
@@ -120,6 +128,9 @@ fn spawn(args: &[String], log: &Path) -> Result<Child> {
     let open = || std::fs::OpenOptions::new().create(true).append(true).open(log);
     let log_file = || open().with_context(|| format!("log {}", log.display()));
     let mut command = Command::new(program);
+    if std::env::var_os(WORKERS).is_none() {
+        command.env(WORKERS, workers_each().to_string());
+    }
     command.args(args).stdin(Stdio::null()).stdout(log_file()?).stderr(log_file()?).kill_on_drop(true);
     command.spawn().with_context(|| format!("start brigade {}", args[0]))
 }
