@@ -1,4 +1,6 @@
-//! Deliberate defects, so that the tests can be tested: a build with the feature `defects` has the one that BRIGADE_DEFECT names.
+//! Deliberate defects, so that the tests can be tested: a build with the feature `defects` has the one that DELIBERATE_DEFECT names.
+//!
+//! Not BRIGADE_…: those variables are keys of the configuration, and an unknown one ends the start.
 //!
 //! In every other build `is` is false when compiled, and nothing of this is left. `make mutants` shows which test catches which.
 
@@ -24,14 +26,14 @@ pub const ALL: [(&str, &str); 18] = [
     ("retained-command", "instructions are kept by the broker for whoever comes"),
 ];
 
-/// True in a build with the feature `defects` that was started with BRIGADE_DEFECT set to this name.
+/// True in a build with the feature `defects` that was started with DELIBERATE_DEFECT set to this name.
 #[cfg(feature = "defects")]
 pub fn is(name: &str) -> bool {
     static CHOSEN: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
     let chosen = CHOSEN.get_or_init(|| {
-        let chosen = std::env::var("BRIGADE_DEFECT").ok();
+        let chosen = std::env::var("DELIBERATE_DEFECT").ok();
         let known = |chosen: &String| ALL.iter().any(|(name, _)| name == chosen);
-        assert!(chosen.as_ref().is_none_or(known), "BRIGADE_DEFECT is {chosen:?}: use one of {ALL:?}");
+        assert!(chosen.as_ref().is_none_or(known), "DELIBERATE_DEFECT is {chosen:?}: use one of {ALL:?}");
         chosen
     });
     debug_assert!(ALL.iter().any(|(known, _)| *known == name), "{name} is no defect");
