@@ -4,8 +4,8 @@
 //! device is instructed once its own state under this epoch is in; until then it is asked for it. Nobody waits for a dead one.
 
 use crate::kitchen::{
-    After, AttemptId, AttemptState, Device, DeviceId, Epoch, Instruction, Kitchen, Life, Millis, Op, Params, Standing,
-    Task,
+    After, AttemptId, AttemptState, Device, DeviceId, Epoch, Instruction, InstructionId, Kitchen, Life, Millis, Op,
+    Params, Standing, Task,
 };
 use crate::protocol::{self, Act, AllCmd, Cmd, TaskStart, ZoneOp};
 
@@ -112,11 +112,16 @@ pub fn zones_due(kitchen: &Kitchen, memory: &mut Memory, epoch: Epoch) -> Vec<Al
     let resumed = said.difference(now).map(|zone| (zone, ZoneOp::Resume));
     let mut changed = Vec::new();
     for (zone, op) in held.chain(resumed).filter(|(zone, _)| zone.is_empty() || zone.parse::<protocol::Id>().is_ok()) {
-        memory.questions += 1;
-        let id = crate::kitchen::InstructionId { index: idx, n: QUESTIONS_FROM + memory.questions };
+        let id = next_question(kitchen, memory);
         changed.push(AllCmd { id, epoch, idx, op, zone: zone.parse().ok() });
     }
     changed
+}
+
+/// The id of something that a tenure says on its own account.
+fn next_question(kitchen: &Kitchen, memory: &mut Memory) -> InstructionId {
+    memory.questions += 1;
+    InstructionId { index: kitchen.meta().index, n: QUESTIONS_FROM + memory.questions }
 }
 
 fn question(
@@ -127,9 +132,7 @@ fn question(
     boot: u64,
     op: protocol::Op,
 ) -> Outgoing {
-    memory.questions += 1;
-    let idx = kitchen.meta().index;
-    let id = crate::kitchen::InstructionId { index: idx, n: QUESTIONS_FROM + memory.questions };
+    let (id, idx) = (next_question(kitchen, memory), kitchen.meta().index);
     Outgoing { device, cmd: Cmd { id, boot, epoch, idx, ttl_ms: REPEAT_MS, op } }
 }
 
