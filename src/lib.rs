@@ -22,6 +22,7 @@ pub mod node;
 pub mod protocol;
 pub mod raft;
 pub mod shutdown;
+pub mod simulate;
 pub mod telemetry;
 
 /// How the tests of decoders bend what was valid; shared with tests/decoders.

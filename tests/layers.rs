@@ -13,6 +13,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("http", &["kitchen", "mutation", "protocol", "raft", "leader", "clock", "telemetry", "shutdown"]),
     ("device", &["protocol", "mqtt", "history", "defect", "clock", "telemetry", "shutdown"]),
     ("history", &[]),
+    ("simulate", &["kitchen"]),
     ("clock", &[]),
     ("defect", &[]),
     ("shutdown", &[]),

@@ -174,10 +174,6 @@ impl LaneState {
     }
 }
 
-/// The fastest and the slowest pace that is believed, in thousandths of the recipe's time.
-const PACE_MIN: u64 = 250;
-const PACE_MAX: u64 = 4_000;
-
 /// A device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Device {
@@ -228,9 +224,6 @@ pub struct Device {
     /// How often it said so since its last success.
     #[serde(default)]
     pub refusals: u32,
-    /// How long it takes for what it does, in thousandths of what the recipe says: learned from its successes.
-    #[serde(default)]
-    pub pace: BTreeMap<Action, u32>,
 }
 
 impl Device {
@@ -261,7 +254,6 @@ impl Device {
             successes_total: 0,
             rest_until: None,
             refusals: 0,
-            pace: BTreeMap::new(),
         }
     }
 
@@ -309,25 +301,6 @@ impl Device {
     /// a moment.
     pub fn keeps_refusing(&self) -> bool {
         self.rest_until.is_some() && self.refusals > 1
-    }
-
-    /// How long it is expected to take for something that should take `ms`.
-    pub fn expects(&self, action: Action, ms: Millis) -> Millis {
-        ms * u64::from(self.pace.get(&action).copied().unwrap_or(1_000)) / 1_000
-    }
-
-    /// Learns from a success: a quarter of what it thinks of its pace is the latest time. Whole numbers only, and bounded, so
-    /// that one odd report can't spoil the plan.
-    pub(super) fn learn_pace(&mut self, action: Action, planned_ms: Millis, took_ms: Millis) {
-        if planned_ms == 0 {
-            return;
-        }
-        let seen = (took_ms * 1_000 / planned_ms).clamp(PACE_MIN, PACE_MAX);
-        let before = u64::from(self.pace.get(&action).copied().unwrap_or(1_000));
-        let now = ((3 * before + seen) / 4) as u32;
-        if now != before as u32 {
-            self.pace.insert(action, now);
-        }
     }
 
     /// The lane that holds this pizza.

@@ -42,6 +42,47 @@ impl Bottleneck {
     }
 }
 
+/// What a line can make in the long run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SteadyRate {
+    /// Thousandths of a pizza in an hour: no schedule keeps up more for long.
+    pub milli_per_hour: u64,
+    /// The stage that bounds it.
+    pub bottleneck: Bottleneck,
+    /// One more executor at that stage gives so many thousandths more.
+    pub gain_permille: u64,
+}
+
+/// How many executors of the stage that bounds the line, and how much work a mix of pizzas is for each stage.
+fn stages(mix: &[Recipe], line: Line) -> [(u32, Millis, Bottleneck); 3] {
+    let sum = |work: fn(&Recipe) -> Millis| mix.iter().map(work).sum();
+    [
+        (line.before, sum(|r| r.prep_ms + r.transfer_ms), Bottleneck::Prep),
+        (line.slots, sum(|r| r.bake_ms + 2 * r.transfer_ms), Bottleneck::Bake),
+        (line.after, sum(|r| r.transfer_ms + r.finish_ms), Bottleneck::Finish),
+    ]
+}
+
+/// The steady rate X* of a mix of pizzas: the smallest of executors over mean occupancy, over all stages. None for no pizzas, or a line
+/// that lacks a stage.
+pub fn steady_rate(mix: &[Recipe], line: Line) -> Option<SteadyRate> {
+    let rate = |line: Line| {
+        let of = |(m, work, stage): (u32, Millis, Bottleneck)| {
+            (work > 0).then(|| (u64::from(m) * mix.len() as u64 * 3_600_000_000 / work, stage))
+        };
+        stages(mix, line).into_iter().filter_map(of).min_by_key(|(rate, _)| *rate)
+    };
+    let (milli_per_hour, bottleneck) = rate(line).filter(|(rate, _)| *rate > 0)?;
+    let mut wider = line;
+    match bottleneck {
+        Bottleneck::Prep => wider.before += 1,
+        Bottleneck::Bake | Bottleneck::LongestJob => wider.slots += 1,
+        Bottleneck::Finish => wider.after += 1,
+    }
+    let (more, _) = rate(wider)?;
+    Some(SteadyRate { milli_per_hour, bottleneck, gain_permille: (more - milli_per_hour) * 1_000 / milli_per_hour })
+}
+
 /// Head, occupancy and tail of a pizza at one stage.
 type Job = (Millis, Millis, Millis);
 
@@ -102,6 +143,20 @@ mod tests {
         let line = Line { before: 2, slots: 4, after: 2 };
         let (bound, by) = lower_bound(std::slice::from_ref(&pizza), line).unwrap();
         assert_eq!((bound, by), (pizza.work_ms(), Bottleneck::LongestJob));
+    }
+
+    #[test]
+    fn one_more_of_the_scarcest_gives_more_until_another_stage_is_scarce() {
+        let mix = built_in_menu();
+        let rate = |before, slots, after| steady_rate(&mix, Line { before, slots, after }).unwrap();
+        let ovens = rate(4, 2, 4);
+        assert_eq!((ovens.bottleneck, ovens.gain_permille), (Bottleneck::Bake, 500));
+        // 200 s in a slot each, two slots: 36 in an hour.
+        assert_eq!(ovens.milli_per_hour, 36_000);
+        let robots = rate(1, 10, 4);
+        assert_eq!((robots.bottleneck, robots.gain_permille), (Bottleneck::Prep, 1_000));
+        assert_eq!(steady_rate(&[], Line { before: 1, slots: 1, after: 1 }), None);
+        assert_eq!(steady_rate(&mix, Line { before: 1, slots: 0, after: 1 }), None);
     }
 
     #[test]

@@ -15,7 +15,6 @@ pub mod device;
 pub mod directives;
 pub mod discipline;
 pub mod event;
-pub mod exits;
 pub mod feed;
 pub mod gates;
 pub mod ids;
@@ -23,6 +22,7 @@ pub mod in_charge;
 pub mod incident;
 pub mod incidents;
 pub mod invariants;
+pub mod learned;
 pub mod limit;
 pub mod lives;
 pub mod merge;
@@ -160,6 +160,7 @@ pub struct Kitchen {
     pizzas: Table<PizzaId, Pizza>,
     attempts: Table<AttemptId, Attempt>,
     devices: Table<DeviceId, Device>,
+    learned: Table<(Option<DeviceId>, Action), learned::Learned>,
     outbox: Table<InstructionId, Instruction>,
     incidents: Table<u64, Incident>,
     escalations: Table<u64, Escalation>,
@@ -181,6 +182,7 @@ impl PartialEq for Kitchen {
             && self.pizzas == other.pizzas
             && self.attempts == other.attempts
             && self.devices == other.devices
+            && self.learned == other.learned
             && self.outbox == other.outbox
             && self.incidents == other.incidents
             && self.escalations == other.escalations

@@ -128,18 +128,16 @@ impl Kitchen {
 
     /// What an outcome says about the device: a success ends its trial, a failure counts.
     fn judge_by_outcome(&mut self, attempt: &Attempt, outcome: &Outcome) {
-        let (pizza, now) = (attempt.id.task.pizza, self.meta.now);
+        let pizza = attempt.id.task.pizza;
         match outcome {
             Outcome::Succeeded(_) => {
                 let Some(device) = self.devices.get_mut(&attempt.device) else { return };
                 device.successes_total += 1;
                 device.refusals = 0;
-                if let Some(started_at) = attempt.started_at {
-                    device.learn_pace(attempt.id.task.job.action(), attempt.typ_ms, now - started_at);
-                }
                 if device.recovery == Recovery::Trial {
                     device.recovery = Recovery::Ready;
                 }
+                self.learn(attempt);
             }
             Outcome::Failed(code) if code == "CANCELLED" => {}
             Outcome::Failed(code) => {

@@ -135,6 +135,19 @@ pub fn built_in_menu() -> Vec<Recipe> {
     ]
 }
 
+/// What is kept in hand for the loss of an after-oven robot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NMinusOne {
+    /// Nothing: ovens are filled as long as every pizza has its exit.
+    Off,
+    /// What is in the ovens can leave them in time without any one robot, onto a shelf if need be.
+    Shelf,
+    /// What is in the ovens can leave them in time without any one robot, and be finished.
+    #[default]
+    Strict,
+}
+
 /// What a site decides about its kitchen. Spans in milliseconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -161,6 +174,10 @@ pub struct Settings {
     pub verdict_wait_ms: Millis,
     /// How long a person has for a pizza whose place is uncertain before it is remade.
     pub uncertain_ms: Millis,
+    /// What must still hold if any one after-oven robot is lost.
+    pub n_minus_one: NMinusOne,
+    /// A pizza may be overtaken by pizzas that are promised up to so much later, where that leaves the ovens less idle.
+    pub overtake_ms: Millis,
     /// The promise of an order that names none.
     pub promise_ms: Millis,
     /// How many pizzas one order may have.
@@ -189,6 +206,8 @@ impl Default for Settings {
             stuck_grace_ms: 5_000,
             verdict_wait_ms: 10_000,
             uncertain_ms: 30_000,
+            n_minus_one: NMinusOne::Strict,
+            overtake_ms: 300_000,
             promise_ms: 1_800_000,
             pizzas_per_order_max: 100,
             open_pizzas_max: 20_000,
@@ -213,6 +232,7 @@ impl Settings {
             ("stuck_grace_ms", self.stuck_grace_ms, 600_000),
             ("verdict_wait_ms", self.verdict_wait_ms, 600_000),
             ("uncertain_ms", self.uncertain_ms, SPAN_MS_MAX),
+            ("overtake_ms", self.overtake_ms, 24 * 3_600_000),
             ("promise_ms", self.promise_ms, 24 * 3_600_000),
             ("pizzas_per_order_max", u64::from(self.pizzas_per_order_max), 1_000),
             ("open_pizzas_max", u64::from(self.open_pizzas_max), 1_000_000),

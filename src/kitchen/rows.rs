@@ -47,6 +47,7 @@ pub(super) enum RowKey {
     Pizza,
     Attempt,
     Device,
+    Learned,
     Outbox,
     Incident,
     Escalation,
@@ -54,7 +55,7 @@ pub(super) enum RowKey {
 }
 
 impl RowKey {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Meta,
         Self::Settings,
         Self::Recipe,
@@ -62,6 +63,7 @@ impl RowKey {
         Self::Pizza,
         Self::Attempt,
         Self::Device,
+        Self::Learned,
         Self::Outbox,
         Self::Incident,
         Self::Escalation,
@@ -77,6 +79,7 @@ impl RowKey {
             Self::Pizza => b'p',
             Self::Attempt => b'a',
             Self::Device => b'd',
+            Self::Learned => b'l',
             Self::Outbox => b'x',
             Self::Incident => b'i',
             Self::Escalation => b'e',
@@ -116,6 +119,7 @@ macro_rules! each_table {
         $do!(Pizza, pizzas);
         $do!(Attempt, attempts);
         $do!(Device, devices);
+        $do!(Learned, learned);
         $do!(Outbox, outbox);
         $do!(Incident, incidents);
         $do!(Escalation, escalations);

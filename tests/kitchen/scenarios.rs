@@ -739,7 +739,12 @@ fn a_robot_at_half_speed_is_known_for_it_and_its_exits_are_planned_longer() {
     line.device("a1").faults.slow_percent = 200;
     line.order("o1", &["plain"; 6]);
     let mut line = ends_ready(line);
-    let pace = line.known("a1").pace[&brigade::kitchen::Action::Finish];
+    let pace = line
+        .kitchen()
+        .learned(&"a1".parse().expect("an id"), brigade::kitchen::Action::Finish)
+        .expect("it was seen")
+        .overall
+        .mean;
     assert!((1_700..=2_000).contains(&pace), "{pace}");
     line.order("o2", &["plain"]);
     line.until_state(S::Baking);

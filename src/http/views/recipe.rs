@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::kitchen::recipe::{Gates, Settings};
+use crate::kitchen::recipe::{Gates, NMinusOne, Settings};
 use crate::kitchen::{Gate, Millis, Recipe, RecipeId};
 
 /// A recipe as it is read.
@@ -176,6 +176,10 @@ settings! {
     verdict_wait_ms: Millis,
     /// How long a person has for a pizza whose place is uncertain.
     uncertain_ms: Millis,
+    /// What must still hold if any one after-oven robot is lost: off, shelf or strict.
+    n_minus_one: NMinusOne,
+    /// A pizza may be overtaken by pizzas that are promised up to so much later.
+    overtake_ms: Millis,
     /// The promise of an order that names none.
     promise_ms: Millis,
     /// How many pizzas one order may have.
