@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use brigade::kitchen::Millis;
-use brigade::protocol::{Leaf, Topic};
+use brigade::protocol::{Leaf, Payload, Topic, encode};
 
 use crate::agenda::Event;
 use crate::run::Simulation;
@@ -16,6 +16,13 @@ use crate::run::Simulation;
 pub struct Letter {
     pub topic: Topic,
     pub bytes: Vec<u8>,
+}
+
+impl Letter {
+    /// A letter that says this.
+    pub fn of<P: Payload>(topic: Topic, payload: &P) -> Rc<Self> {
+        Rc::new(Self { topic, bytes: encode(payload) })
+    }
 }
 
 /// Who sends.

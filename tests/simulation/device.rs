@@ -11,7 +11,7 @@ use brigade::protocol::{Facts, Id, Message, Topic};
 
 use crate::agenda::Event;
 use crate::bus::{Letter, Sender};
-use crate::node::Clock;
+use crate::clock::Clock;
 use crate::run::Simulation;
 
 /// How soon a sensor notices what another device did.

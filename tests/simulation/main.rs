@@ -6,7 +6,10 @@ mod agenda;
 mod bus;
 mod chance;
 mod checks;
+mod clock;
+mod deadlines;
 mod device;
+mod ears;
 mod many;
 mod node;
 mod people;
@@ -16,6 +19,7 @@ mod seen;
 mod storm;
 mod tenure;
 mod trace;
+mod voice;
 
 use many::{Plan, run_many};
 

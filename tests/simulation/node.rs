@@ -1,15 +1,15 @@
-//! One replica: its kitchen and archive, its clocks, its connections, and how it applies, dies and comes back.
+//! One replica: its kitchen and archive, its connections, and how it applies, dies and comes back.
 
 use std::collections::BTreeMap;
 
-use brigade::kitchen::{Applied, Archive, Command, DeviceId, Entry, Epoch, Kitchen, Millis, invariants};
-use brigade::leader::memory::{Memory, Pulse};
-use brigade::leader::monitor::Ears;
-use brigade::leader::witness::Testimony;
+use brigade::kitchen::{Applied, Archive, Command, DeviceId, Entry, Kitchen, Millis, invariants};
+use brigade::leader::memory::Pulse;
 
 use crate::agenda::Event;
+use crate::clock::Clock;
 use crate::raft::QUORUM_LEASE_MS;
 use crate::run::Simulation;
+use crate::tenure::Tenure;
 
 /// Every so many entries the dear invariants are checked too: those that rebuild the kitchen from its rows.
 const DEAR_EVERY: u64 = 97;
@@ -22,40 +22,6 @@ impl Archive for Shelf {
     fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
         self.0.get(key).cloned()
     }
-}
-
-/// A clock that runs a little wrong from a time of its own.
-#[derive(Clone, Copy, Debug)]
-pub struct Clock {
-    pub offset_ms: Millis,
-    /// How fast, in millionths: 1,000,000 is right; at most 1 % off, as the proof by time allows.
-    pub pace: u64,
-}
-
-impl Clock {
-    /// What it shows at a true time.
-    pub fn at(&self, now: Millis) -> Millis {
-        self.offset_ms + now * self.pace / 1_000_000
-    }
-
-    /// The true time at which it will show this.
-    pub fn when(&self, shown: Millis) -> Millis {
-        (shown.saturating_sub(self.offset_ms) * 1_000_000).div_ceil(self.pace)
-    }
-}
-
-/// What a node in charge remembers, as `leader::Tenure` does.
-pub struct Tenure {
-    pub number: u64,
-    pub epoch: Epoch,
-    pub since_ms: Millis,
-    pub memory: Memory,
-    pub ears: Ears,
-    pub testimonies: (Millis, Vec<Testimony>),
-    pub judging: std::collections::BTreeSet<DeviceId>,
-    pub deadlines_proposed: bool,
-    pub last_deadline: Option<Millis>,
-    pub repeats: u32,
 }
 
 /// One replica.
@@ -134,22 +100,6 @@ impl Node {
 }
 
 impl Simulation {
-    /// CLOCK_BOOTTIME of a node.
-    pub fn mono(&self, node: usize) -> Millis {
-        self.nodes[node].clock.at(self.now)
-    }
-
-    /// The kitchen's time as a node reckons it.
-    pub fn kitchen_now(&self, node: usize) -> Millis {
-        let (at, mono) = self.nodes[node].anchor;
-        at + self.mono(node).saturating_sub(mono)
-    }
-
-    /// A node's wall clock, which jumps and decides nothing.
-    pub fn wall(&self, node: usize) -> u64 {
-        (1_700_000_000_000 + self.now as i64 + self.nodes[node].wall_shift_ms) as u64
-    }
-
     /// As `lease::QuorumLease::holds`.
     pub fn quorum_holds(&self, node: usize) -> bool {
         let it = &self.nodes[node];
