@@ -58,7 +58,7 @@ impl Simulation {
     pub fn send(&mut self, from: Sender, broker: usize, letter: Rc<Letter>) {
         let reaches = match from {
             Sender::Node(node) => !self.nodes[node].cut_brokers[broker],
-            Sender::Device(device) => !self.devices[device].is_cut,
+            Sender::Device(device) => !self.devices[device].is_cut && !self.devices[device].is_mute,
         };
         if !reaches || self.brokers[broker].is_down || self.chance.happens(self.weather.lost) {
             return;

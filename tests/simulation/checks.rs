@@ -8,6 +8,7 @@ use brigade::history::DeviceFact;
 use brigade::kitchen::{Applied, CommandResult, DeviceId, Epoch, Event, InstructionId, Millis, OrderStatus, Question};
 use brigade::protocol::{Attempt, Cmd, Leader, Leaf, Lease, Message, Op, TaskStart, decode};
 
+use crate::proofs::Proofs;
 use crate::run::Simulation;
 
 /// What a device has heard, as its wire saw it.
@@ -28,6 +29,7 @@ pub struct Checks {
     heard: BTreeMap<DeviceId, Heard>,
     started: BTreeSet<(String, u32)>,
     running: BTreeMap<String, (String, u32)>,
+    proofs: Proofs,
     packed: BTreeMap<String, u32>,
     rejected: BTreeSet<String>,
     asked_to_remove: BTreeSet<String>,
@@ -117,6 +119,8 @@ impl Checks {
     /// What an entry told, besides: epochs grow, and no order is accepted twice.
     pub fn note_events(&mut self, events: &[Event]) -> Result<(), String> {
         for event in events {
+            let runs = |(task, att): &(String, u32)| self.running.get(task).is_some_and(|(_, runs)| runs == att);
+            self.proofs.note(event, runs)?;
             match event {
                 Event::IncidentRaised { question, .. } => {
                     let pizza = question.split_whitespace().nth(1).unwrap_or_default();
@@ -154,6 +158,7 @@ impl Checks {
         let (device, att) = (&entry.device, entry.att.unwrap_or(0));
         match entry.event.as_str() {
             "started" => {
+                self.proofs.may_start(&(task.clone(), att))?;
                 if !self.started.insert((task.clone(), att)) {
                     return Err(format!("{task}#{att} was started twice, now on {device}"));
                 }

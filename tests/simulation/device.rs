@@ -29,6 +29,8 @@ pub struct SimDevice {
     /// Machine and session, while it has power.
     pub life: Option<(Machine, Session)>,
     pub is_cut: bool,
+    /// It hears, and nobody hears it.
+    pub is_mute: bool,
     /// The broker that it uses, or will try next.
     pub broker: usize,
     pub connection: Option<u64>,
@@ -50,6 +52,7 @@ impl SimDevice {
             knobs,
             life: None,
             is_cut: false,
+            is_mute: false,
             broker: 0,
             connection: None,
             token: 0,
@@ -97,6 +100,8 @@ impl Simulation {
         }
         self.trace.note(|| format!("{} has no power", self.devices[device].id));
         self.devices[device].connection = None;
+        // What it did before is on record first: it may have begun something in this moment.
+        self.check_record();
         self.checks.device_died(&self.devices[device].id);
     }
 
@@ -225,6 +230,7 @@ impl Simulation {
                 if let Some((machine, _)) = &mut self.devices[device].life {
                     machine.start(now, &task);
                 }
+                self.ambush_start(device, &task);
                 self.wake_device(device, 1);
             }
             Output::Stop(attempt) => machine.stop(now, &attempt),

@@ -58,7 +58,21 @@ impl Simulation {
         let Some(tenure) = &mut it.tenure else { return };
         let answer = lease::answer(&it.kitchen, &mut tenure.memory, tenure.epoch, device, beat, now);
         if let Some(answer) = answer {
+            self.check_margin(node);
             self.publish(node, Some(broker), Letter::of(Topic::Device(device.clone(), Leaf::Lease), &answer));
+        }
+    }
+
+    /// What every proof by time counts on: who was replaced names nothing any more once the margin has passed.
+    fn check_margin(&mut self, node: usize) {
+        let Some((other, at)) = self.raft.charged.filter(|(other, _)| *other != node) else { return };
+        let late_ms = self.now - at;
+        if late_ms > self.nodes[node].kitchen.settings().election_max_ms {
+            self.fail(format!(
+                "node {} answers a heartbeat {late_ms} ms after node {} took charge",
+                node + 1,
+                other + 1
+            ));
         }
     }
 
@@ -90,6 +104,7 @@ impl Simulation {
         for (device, life, named) in verdicts {
             if life == Life::Lost {
                 self.seen.count("devices lost");
+                self.ambush_verdict(&device);
             }
             let command = Command::JudgeDevice { device: device.clone(), life, named };
             self.propose(node, command, Some(epoch), Purpose::Judgement(device));

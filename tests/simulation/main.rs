@@ -3,6 +3,7 @@
 //! `make simulate SEEDS=10000` runs many; `SEED=17 make simulate` runs one and shows what happened.
 
 mod agenda;
+mod ambush;
 mod bus;
 mod chance;
 mod checks;
@@ -13,6 +14,7 @@ mod ears;
 mod many;
 mod node;
 mod people;
+mod proofs;
 mod raft;
 mod run;
 mod seen;
@@ -24,7 +26,7 @@ mod voice;
 use many::{Plan, run_many};
 
 /// What a few hundred seeds must have come upon, or they prove nothing.
-const MUST_BE_SEEN: [&str; 35] = [
+const MUST_BE_SEEN: [&str; 39] = [
     "leaders killed",
     "followers killed",
     "all controllers killed",
@@ -51,6 +53,10 @@ const MUST_BE_SEEN: [&str; 35] = [
     "devices with bad habits",
     "devices moved to the next broker",
     "spells of bad wires",
+    "ambushes at a start",
+    "ambushes at a transfer",
+    "ambushes at an instruction",
+    "ambushes at a verdict",
     "refused StaleEpoch",
     "refused StaleBoot",
     "refused Duplicate",

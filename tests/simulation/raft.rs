@@ -59,10 +59,14 @@ pub struct Raft {
     pub log: Vec<Logged>,
     pub term: u64,
     pub leader: Option<usize>,
+    /// Who took charge last, and when.
+    pub charged: Option<(usize, Millis)>,
     pending: VecDeque<Proposal>,
     waiting: std::collections::BTreeMap<u64, (usize, u32, Purpose)>,
     proposals: u64,
     committed_at: Millis,
+    /// Until then disks are slow, and what is proposed takes its time.
+    pub slow_until: Millis,
     silent_since: Option<Millis>,
     patience_ms: Millis,
 }
@@ -170,7 +174,11 @@ impl Simulation {
         }
         let entry = Entry { at: self.kitchen_now(node), wall: self.wall(node), epoch, command };
         self.raft.pending.push_back(Proposal { id, node, life, term, entry });
-        let latency_ms = if self.chance.happens(50) { self.chance.between(20, 400) } else { self.chance.between(1, 4) };
+        let latency_ms = match (self.now < self.raft.slow_until, self.chance.happens(50)) {
+            (true, _) => self.chance.between(400, 2_500),
+            (false, true) => self.chance.between(20, 400),
+            (false, false) => self.chance.between(1, 4),
+        };
         self.raft.committed_at = self.raft.committed_at.max(self.now + latency_ms);
         self.agenda.at(self.raft.committed_at, Event::Commit { proposal: id });
     }

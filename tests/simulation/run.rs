@@ -11,6 +11,7 @@ use brigade::kitchen::recipe::{Settings, built_in_menu};
 use brigade::kitchen::{Command, DeviceKind, Millis, RecipeId};
 
 use crate::agenda::{Agenda, Event};
+use crate::ambush::Ambush;
 use crate::bus::{Broker, Letter, Weather};
 use crate::chance::Chance;
 use crate::checks::Checks;
@@ -48,6 +49,7 @@ pub struct Simulation {
     /// How many times as fast as life recipes are; the devices' rules are as they are.
     pub speed: u64,
     pub climate: Climate,
+    pub ambush: Option<Ambush>,
     pub is_healed: bool,
     pub links: u64,
     pub tenures: u64,
@@ -118,7 +120,8 @@ impl Simulation {
             orders: Vec::new(),
             recipes: Vec::new(),
             speed,
-            climate: Climate { every_ms: 0, groups: [false; 4] },
+            climate: Climate { every_ms: 0, groups: [false; 5] },
+            ambush: None,
             is_healed: false,
             links: 0,
             tenures: 0,

@@ -22,6 +22,8 @@ pub enum Fault {
     NoPower(usize),
     /// A device and its broker do not hear each other, and nobody tells them.
     Cut(usize),
+    /// A device hears, and nobody hears it.
+    Mute(usize),
     /// A device works badly.
     Bad(usize),
     /// Letters are lost, doubled, delayed and reordered.
@@ -33,15 +35,15 @@ pub enum Fault {
 pub struct Climate {
     /// Mean time between two faults, in milliseconds; 0 for none at all.
     pub every_ms: Millis,
-    /// Which groups of faults there are: controllers, brokers, devices, wires.
-    pub groups: [bool; 4],
+    /// Which groups of faults there are: controllers, brokers, devices, wires, ambushes.
+    pub groups: [bool; 5],
 }
 
 impl Climate {
     /// The climate of a run.
     pub fn drawn(sim: &mut Simulation) -> Self {
         let every_ms = [0, 60_000, 25_000, 10_000, 5_000][sim.chance.below(5)];
-        let mut groups = [false; 4];
+        let mut groups = [false; 5];
         groups.iter_mut().for_each(|g| *g = sim.chance.happens(7_000));
         Self { every_ms, groups }
     }
@@ -55,7 +57,7 @@ impl Simulation {
         }
         let at = self.now + self.chance.between(self.climate.every_ms / 4, 2 * self.climate.every_ms);
         self.agenda.at(at, Event::Breaks);
-        let groups: Vec<usize> = (0..4).filter(|g| self.climate.groups[*g]).collect();
+        let groups: Vec<usize> = (0..5).filter(|g| self.climate.groups[*g]).collect();
         if groups.is_empty() {
             return;
         }
@@ -63,11 +65,12 @@ impl Simulation {
             0 => self.break_controller(),
             1 => self.break_broker(),
             2 => self.break_device(),
-            _ => self.break_wires(),
+            3 => self.break_wires(),
+            _ => self.lay_ambush(),
         }
     }
 
-    fn mend_later(&mut self, fault: Fault, from_ms: Millis, to_ms: Millis) {
+    pub fn mend_later(&mut self, fault: Fault, from_ms: Millis, to_ms: Millis) {
         let span_ms = self.chance.between(from_ms, to_ms);
         self.trace.note(|| format!("!! {fault:?} for {span_ms} ms"));
         self.agenda.at(self.now + span_ms, Event::Mended(fault));
@@ -103,9 +106,7 @@ impl Simulation {
                 self.seen.count("controllers frozen while sending");
             }
             6 | 7 => {
-                self.nodes[node].cut_from_peers = true;
-                self.seen.count("controllers cut off");
-                self.mend_later(Fault::NoPeers(node), 200, 30_000);
+                self.cut_from_peers(node, 200, 30_000);
             }
             _ => {
                 let shift_ms = self.chance.between(0, 7_200_000) as i64 - 3_600_000;
@@ -123,12 +124,37 @@ impl Simulation {
             return self.mend_later(Fault::BrokerDead(broker), 200, 20_000);
         }
         let node = self.chance.below(self.nodes.len());
+        self.cut_from_broker(node, broker, 500, 30_000);
+    }
+
+    /// A controller hears no other one.
+    pub fn cut_from_peers(&mut self, node: usize, from_ms: Millis, to_ms: Millis) {
+        self.nodes[node].cut_from_peers = true;
+        self.seen.count("controllers cut off");
+        self.mend_later(Fault::NoPeers(node), from_ms, to_ms);
+    }
+
+    /// A controller and a broker do not hear each other, and learn of it after a while.
+    pub fn cut_from_broker(&mut self, node: usize, broker: usize, from_ms: Millis, to_ms: Millis) {
         self.nodes[node].cut_brokers[broker] = true;
         self.seen.count("controllers cut off from a broker");
         if let Some(connection) = self.nodes[node].connections[broker] {
             self.agenda.at(self.now + 3_000, Event::NodeLinkDies { node, broker, connection });
         }
-        self.mend_later(Fault::NoBroker(node, broker), 500, 30_000);
+        self.mend_later(Fault::NoBroker(node, broker), from_ms, to_ms);
+    }
+
+    /// A device hears nobody, and nobody hears it.
+    pub fn cut_off(&mut self, device: usize, from_ms: Millis, to_ms: Millis) {
+        self.devices[device].is_cut = true;
+        self.seen.count("devices cut off");
+        self.mend_later(Fault::Cut(device), from_ms, to_ms);
+    }
+
+    /// A device stands still in what it does, until its watchdog ends that.
+    pub fn hang(&mut self, device: usize) {
+        self.devices[device].knobs.change(|f| f.stuck = true);
+        self.mend_later(Fault::Bad(device), 20_000, 60_000);
     }
 
     fn break_device(&mut self) {
@@ -140,9 +166,7 @@ impl Simulation {
                 self.mend_later(Fault::NoPower(device), 300, 60_000);
             }
             2 | 3 => {
-                self.devices[device].is_cut = true;
-                self.seen.count("devices cut off");
-                self.mend_later(Fault::Cut(device), 500, 60_000);
+                self.cut_off(device, 500, 60_000);
             }
             _ => {
                 let faults = self.bad_habits();
@@ -154,7 +178,7 @@ impl Simulation {
         }
     }
 
-    fn lose_power(&mut self, device: usize) {
+    pub fn lose_power(&mut self, device: usize) {
         let will = self.devices[device].connection.and_then(|c| self.wills.remove(&c));
         self.power_off(device);
         if let Some((broker, life, letter)) = will {
@@ -206,6 +230,7 @@ impl Simulation {
             Fault::BrokerDead(broker) => self.brokers[broker].is_down = false,
             Fault::NoPower(device) => self.power_up(device),
             Fault::Cut(device) => self.devices[device].is_cut = false,
+            Fault::Mute(device) => self.devices[device].is_mute = false,
             Fault::Bad(device) => {
                 self.devices[device].knobs.change(|f| *f = Faults::default());
                 self.wake_device(device, 1);
@@ -224,6 +249,7 @@ impl Simulation {
     /// Everything is mended, and nothing more breaks.
     pub fn heal(&mut self) {
         self.is_healed = true;
+        self.ambush = None;
         self.trace.note(|| "!! everything heals".to_owned());
         for node in 0..self.nodes.len() {
             self.nodes[node].stall_ms = 0;
@@ -237,6 +263,7 @@ impl Simulation {
         (0..self.brokers.len()).for_each(|broker| self.mended(Fault::BrokerDead(broker)));
         for device in 0..self.devices.len() {
             self.mended(Fault::Cut(device));
+            self.mended(Fault::Mute(device));
             self.mended(Fault::Bad(device));
             self.power_up(device);
         }

@@ -72,6 +72,7 @@ impl Simulation {
             return;
         }
         self.tenures += 1;
+        self.raft.charged = Some((node, self.now));
         let memory = Memory { pulses: self.nodes[node].witness.clone(), ..Memory::default() };
         let (number, since_ms) = (self.tenures, self.mono(node));
         let (ears, testimonies) = (Ears::default(), (0, Vec::new()));

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use brigade::kitchen::Millis;
 use brigade::leader::dispatch::{self, Outgoing};
-use brigade::protocol::{Leader, LeaderState, Leaf, Topic};
+use brigade::protocol::{Leader, LeaderState, Leaf, Op, Topic};
 
 use crate::agenda::Event;
 use crate::bus::{Letter, Sender};
@@ -66,6 +66,9 @@ impl Simulation {
             self.publish(node, None, Letter::of(Topic::All, &zone));
         }
         for (out, link) in outgoing.into_iter().zip(links) {
+            if matches!(out.cmd.op, Op::TaskStart(_)) {
+                self.ambush_instruction(&out.device);
+            }
             let topic = Topic::Device(out.device.clone(), Leaf::Cmd);
             if !self.publish(node, link, Letter::of(topic, &out.cmd))
                 && let Some(tenure) = &mut self.nodes[node].tenure
