@@ -9,6 +9,8 @@ mod disk;
 mod full;
 mod image;
 mod ledger;
+#[path = "../patience/mod.rs"]
+mod patience;
 mod rounds;
 mod shim;
 mod site;

@@ -6,27 +6,14 @@ use std::fs::File;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-/// How long anything here may take: the machine may be busy with other tests.
-pub const PATIENCE: Duration = Duration::from_secs(90);
-
-/// Asks until there is an answer.
-pub fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
-    let limit = Instant::now() + PATIENCE;
-    while Instant::now() < limit {
-        if let Some(answer) = ask() {
-            return answer;
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    panic!("after {} s not yet: {what}", PATIENCE.as_secs());
-}
+pub use super::patience::wait_for;
 
 /// One controller: its files and addresses, and its process while it runs.
 pub struct Node {

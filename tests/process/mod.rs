@@ -1,6 +1,9 @@
 //! The program as processes, for tests: a kitchen of one node, its devices, and a client. Every process ends with its value.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+#[path = "../patience/mod.rs"]
+mod patience;
+
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -8,8 +11,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-/// How long anything may take.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub use patience::{PATIENCE, wait_for};
 
 /// The program, with an environment that asks for backtraces: none may show.
 pub fn brigade(args: &[&str]) -> Command {
@@ -17,18 +19,6 @@ pub fn brigade(args: &[&str]) -> Command {
     command.args(args).env("RUST_BACKTRACE", "full").env_remove("RUST_LOG").env_remove("BRIGADE_API");
     command.stdin(Stdio::null());
     command
-}
-
-/// Asks until there is an answer.
-pub fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
-    let until = Instant::now() + PATIENCE;
-    while Instant::now() < until {
-        if let Some(answer) = ask() {
-            return answer;
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    panic!("{what} did not come within {} s", PATIENCE.as_secs());
 }
 
 /// A port of loopback that was free a moment ago.
