@@ -17,6 +17,7 @@ mod identity;
 mod install;
 mod lead;
 mod log_store;
+mod manifest;
 mod members;
 mod network;
 mod node;

@@ -12,6 +12,7 @@ use super::fatal::Fatal;
 use super::identity::{Found, Identity, IdentityFile, VoteSeen, sync_directory};
 use super::install;
 use super::log_store::{LogStore, last_log_id};
+use super::manifest::Torn;
 use super::options::Options;
 use super::replica::Replica;
 use super::shelf::Shelf;
@@ -63,6 +64,10 @@ fn open_database(db: &Path, identity: &Identity, fatal: &Fatal) -> io::Result<St
         Err(error) if is_damage(&error) => error,
         other => return other,
     };
+    if let Ok(Some(torn)) = Torn::find(db) {
+        cut_manifest(&torn, identity, damage)?;
+        return open_database(db, identity, fatal);
+    }
     let Ok(whole) = Store::peek_before_damage(db).and_then(|store| found(&store)) else { return Err(damage) };
     if let Err(lost) = identity.verify(&whole) {
         tracing::error!(%damage, "Something that was answered for is behind the damage: {lost}");
@@ -71,6 +76,22 @@ fn open_database(db: &Path, identity: &Identity, fatal: &Fatal) -> io::Result<St
     let last = whole.last_log.unwrap_or(0);
     tracing::warn!(last, %damage, "The end of the write-ahead log is damaged, as a power cut leaves it: what was written behind entry {last} and never answered for is dropped");
     Store::open_before_damage(db, fatal.clone())
+}
+
+/// Cuts the torn record off the MANIFEST, if all that was answered for is there without it; otherwise the damage stays, and is refused.
+///
+/// It was not synced: RocksDB syncs each record before it acts on it, so that what this one would have released is still on disk.
+fn cut_manifest(torn: &Torn, identity: &Identity, damage: io::Error) -> io::Result<()> {
+    let Ok(whole) = torn.look(|db| Store::peek_before_damage(db).and_then(|store| found(&store))) else {
+        return Err(damage);
+    };
+    if let Err(lost) = identity.verify(&whole) {
+        tracing::error!(%damage, "Something that was answered for is missing without the torn end of the MANIFEST: {lost}");
+        return Err(damage);
+    }
+    let kept = torn.cut()?;
+    tracing::warn!(bytes = torn.behind, kept = %kept.display(), %damage, "The MANIFEST ends in zeros, as a power cut leaves it: its last record, which nobody counted on, is cut off");
+    Ok(())
 }
 
 /// The first use of a directory. The identity says `fresh` until the database is there and durable, so a crash in between is

@@ -48,6 +48,28 @@ fn cut(path: &Path) {
     fs::write(path, &bytes[..bytes.len() / 2]).expect("a file can be written");
 }
 
+/// RocksDB's record of its files, the one in use.
+fn manifest(dir: &Path) -> PathBuf {
+    let name = fs::read_to_string(dir.join("db/CURRENT")).expect("a database has one");
+    dir.join("db").join(name.trim())
+}
+
+/// The power goes while a record is being written at the end: the file has grown, and the last of it is not there.
+fn tear(manifest: &Path) {
+    let mut bytes = fs::read(manifest).expect("a file can be read");
+    let header = [0x5a, 0x5a, 0x5a, 0x5a, 60, 0, 1];
+    bytes.extend([&header[..], &[7; 20], &[0; 40]].concat());
+    fs::write(manifest, bytes).expect("a file can be written");
+}
+
+/// Its second half was there, and is not any more.
+fn empty_the_end(manifest: &Path) {
+    let mut bytes = fs::read(manifest).expect("a file can be read");
+    let half = bytes.len() / 2;
+    bytes[half..].fill(0);
+    fs::write(manifest, bytes).expect("a file can be written");
+}
+
 /// A kitchen with orders, one replica of which was killed with all kinds of files on its disk, and a copy of that disk.
 struct Broken {
     kitchen: Kitchen,
@@ -149,6 +171,12 @@ fn a_replica_with_damaged_or_missing_files_refuses_to_start_and_comes_back_under
     broken.refuses("a flipped byte in the log", &["Corruption", WAY_BACK], |dir| flip(&log(dir), |len| len / 2));
     broken.refuses("a cut log", &["lost synced writes", WAY_BACK], |dir| cut(&log(dir)));
     broken.refuses("a deleted log", &[WAY_BACK], |dir| remove(log(dir)));
+    broken.refuses("a flipped byte in the MANIFEST", &["Corruption", WAY_BACK], |dir| flip(&manifest(dir), |_| 20));
+    broken.refuses("the same, with a torn end", &["Corruption", WAY_BACK], |dir| {
+        flip(&manifest(dir), |_| 20);
+        tear(&manifest(dir));
+    });
+    broken.refuses("a MANIFEST without what was synced", &[WAY_BACK], |dir| empty_the_end(&manifest(dir)));
     broken.refuses("a deleted table", &[WAY_BACK], |dir| remove(table(dir)));
     broken.refuses("a deleted identity", &["identity.json is gone", WAY_BACK], |dir| remove(dir.join("identity.json")));
     broken.refuses("a deleted database", &["the database is gone", WAY_BACK], |dir| {
@@ -156,6 +184,23 @@ fn a_replica_with_damaged_or_missing_files_refuses_to_start_and_comes_back_under
     });
     broken.orders(20);
     broken.way_back();
+}
+
+#[test]
+fn a_manifest_that_was_being_written_when_the_power_went_loses_that_record_and_nothing_else() {
+    let mut broken = Broken::new();
+    let name = manifest(&broken.dir).file_name().expect("it has one").to_string_lossy().into_owned();
+    tear(&manifest(&broken.dir));
+    let torn = fs::read(manifest(&broken.dir)).expect("a file can be read");
+    broken.kitchen.start(&[broken.victim]);
+    broken.kitchen.wait_until_ready(&[1, 2, 3]);
+    let said = broken.kitchen.nodes[&broken.victim].log_text();
+    assert!(said.contains("The MANIFEST ends in zeros"), "{said}");
+    let kept = broken.dir.join(format!("{name}.torn"));
+    assert_eq!(fs::read(kept).expect("it is kept as it was"), torn);
+    assert!(!broken.dir.join("db.look").exists(), "what was looked at is gone");
+    broken.orders(20);
+    assert_nothing_lost(&broken.kitchen, &[1, 2, 3], &broken.ledger);
 }
 
 #[test]
