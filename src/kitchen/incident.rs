@@ -36,7 +36,8 @@ pub enum Question {
         /// The recipe to blame.
         recipe: String,
     },
-    /// Two devices answer to one id: which one is switched off?
+    /// Two devices answer to one id: which one is switched off? The other one is restarted too: a life that another one followed stays
+    /// over, or a late message of it could end what runs.
     TwinDevices {
         /// The id.
         device: DeviceId,
@@ -77,7 +78,9 @@ impl Question {
                 format!("{pizza} of order {order} ({recipe}) fails on different devices. Decide: retry, or give_up")
             }
             Self::TwinDevices { device } => {
-                format!("Two devices answer to the id {device}. Switch one off, then decide: resolved")
+                format!(
+                    "Two devices answer to the id {device}. Switch one off, restart the other one, then decide: resolved"
+                )
             }
             Self::ObeysAnotherController { device, seen } => {
                 let incarnation = seen.incarnation() + 1;

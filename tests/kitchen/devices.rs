@@ -67,6 +67,31 @@ fn two_devices_with_one_id_are_found_by_their_boots_and_wait_for_a_person() {
     line.assert_sound();
 }
 
+// 34
+#[test]
+fn whichever_of_two_devices_with_one_id_is_left_works_once_it_was_restarted() {
+    let mut line = Line::new(1, 1, 1, 0);
+    line.reboot("b1", 100);
+    line.pass(1_000);
+    line.haunt("b1");
+    line.haunt("b1");
+    let asked = line.questions().iter().map(|i| i.question.text()).collect::<String>();
+    assert!(asked.contains("restart the other one"), "{asked}");
+    // The one that spoke first is left: its life counts as over, and it is asked for again until it is restarted.
+    let former = line.device("b1").boot - 1;
+    line.device("b1").power_off();
+    line.device("b1").power_on(former);
+    line.answer_all();
+    line.pass(10_000);
+    assert!(line.known("b1").quarantine.is_some(), "it is taken for a late message of a life that is over");
+    line.device("b1").power_off();
+    line.device("b1").power_on(former + 2);
+    line.answer_all();
+    line.order("o1", &["plain"]);
+    line.until("it works", |l| l.end_of("o1") == Some(OrderStatus::Ready));
+    line.assert_sound();
+}
+
 // 33
 #[test]
 fn facts_that_can_not_be_are_refused() {
