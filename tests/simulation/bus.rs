@@ -91,9 +91,9 @@ impl Simulation {
         match letter.topic.clone() {
             Topic::Device(_, leaf) if Leaf::FROM_DEVICE.contains(&leaf) => self.on_to_nodes(broker, &letter),
             Topic::Device(id, _) => {
-                if let Some(device) = self.devices.iter().position(|d| d.id == id) {
-                    self.on_to_device(broker, device, &letter, false);
-                }
+                let of_name = |device: &usize| self.devices[*device].id == id;
+                let named: Vec<usize> = (0..self.devices.len()).filter(of_name).collect();
+                named.into_iter().for_each(|device| self.on_to_device(broker, device, &letter, false));
             }
             Topic::All => self.on_to_devices(broker, &letter),
             Topic::Leader => {

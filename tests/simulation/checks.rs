@@ -26,7 +26,9 @@ struct Heard {
 pub struct Checks {
     /// What each entry did, as the first replica that applied it did it.
     pub digests: Vec<u64>,
-    heard: BTreeMap<DeviceId, Heard>,
+    /// By the place of the device in the line: two may have one id.
+    heard: BTreeMap<usize, Heard>,
+    twins: BTreeSet<String>,
     started: BTreeSet<(String, u32)>,
     running: BTreeMap<String, (String, u32)>,
     proofs: Proofs,
@@ -35,6 +37,9 @@ pub struct Checks {
     asked_to_remove: BTreeSet<String>,
     accepted: BTreeSet<String>,
     epoch: Epoch,
+    /// Discarded by the log: nobody eats it any more.
+    discarded: BTreeSet<String>,
+    /// Pizzas that burnt while somebody still wanted them.
     pub burnt: u32,
 }
 
@@ -51,9 +56,9 @@ pub fn digest(applied: &Applied) -> u64 {
 
 impl Checks {
     /// A device sends something.
-    pub fn device_says(&mut self, device: &DeviceId, shown: Millis, message: &Message) {
+    pub fn device_says(&mut self, device: usize, shown: Millis, message: &Message) {
         if let Message::Heartbeat(beat) = message {
-            let heard = self.heard.entry(device.clone()).or_default();
+            let heard = self.heard.entry(device).or_default();
             heard.sent.insert(beat.seq, shown);
             if heard.sent.len() > 128 {
                 heard.sent.pop_first();
@@ -62,8 +67,8 @@ impl Checks {
     }
 
     /// A device hears something.
-    pub fn device_hears(&mut self, device: &DeviceId, shown: Millis, leaf: Leaf, retained: bool, bytes: &[u8]) {
-        let heard = self.heard.entry(device.clone()).or_default();
+    pub fn device_hears(&mut self, device: usize, shown: Millis, leaf: Leaf, retained: bool, bytes: &[u8]) {
+        let heard = self.heard.entry(device).or_default();
         match leaf {
             Leaf::Leader => {
                 let epoch = decode::<Leader>(bytes).map_or(Epoch(0), |l| l.epoch);
@@ -89,20 +94,14 @@ impl Checks {
     }
 
     /// Its memory is gone, and nothing moves.
-    pub fn device_died(&mut self, device: &DeviceId) {
-        self.heard.remove(device);
-        self.running.retain(|_, (at, _)| at != device.as_str());
+    pub fn device_died(&mut self, device: usize, id: &DeviceId) {
+        self.heard.remove(&device);
+        self.running.retain(|_, (at, _)| at != id.as_str());
     }
 
     /// Invariant 5: a start needs a lease of the highest epoch seen that names it and has not run out.
-    pub fn may_start(
-        &self,
-        device: &DeviceId,
-        shown: Millis,
-        task: &TaskStart,
-        orphan_ms: Millis,
-    ) -> Result<(), String> {
-        let Some(heard) = self.heard.get(device) else { return Err("it has heard nothing".to_owned()) };
+    pub fn may_start(&self, device: usize, shown: Millis, task: &TaskStart, orphan_ms: Millis) -> Result<(), String> {
+        let Some(heard) = self.heard.get(&device) else { return Err("it has heard nothing".to_owned()) };
         let grace_ms = if task.after.is_some() { orphan_ms } else { 0 };
         let asked = heard.asked.get(&task.attempt).ok_or("nobody asked for it")?;
         let names = |(lease, sent_at): &&(Lease, Millis)| {
@@ -116,10 +115,18 @@ impl Checks {
         }
     }
 
+    /// From here on two devices have this id. What one of them does says nothing about the other, and the kitchen can't know who is meant
+    /// until it has found out: what it holds for over is not judged on them, nor what they do at the same time.
+    pub fn has_twin(&mut self, id: &DeviceId) {
+        self.twins.insert(id.to_string());
+    }
+
     /// What an entry told, besides: epochs grow, and no order is accepted twice.
     pub fn note_events(&mut self, events: &[Event]) -> Result<(), String> {
         for event in events {
-            let runs = |(task, att): &(String, u32)| self.running.get(task).is_some_and(|(_, runs)| runs == att);
+            let runs = |(task, att): &(String, u32)| {
+                self.running.get(task).is_some_and(|(at, runs)| runs == att && !self.twins.contains(at))
+            };
             self.proofs.note(event, runs)?;
             match event {
                 Event::IncidentRaised { question, .. } => {
@@ -128,6 +135,7 @@ impl Checks {
                         self.asked_to_remove.insert(pizza.to_owned());
                     }
                 }
+                Event::PizzaDiscarded { pizza, .. } => drop(self.discarded.insert(pizza.to_string())),
                 Event::InCharge { epoch, .. } if *epoch <= self.epoch => {
                     return Err(format!("epoch {epoch} follows {}", self.epoch));
                 }
@@ -142,12 +150,13 @@ impl Checks {
     }
 
     /// Invariant 5: what a replaced controller says is refused. `outputs` is all that a device does with what it has just heard.
-    pub fn refused_former(&self, device: &DeviceId, outputs: &[Output]) -> Result<(), String> {
-        let highest = self.heard.get(device).map_or(Epoch(0), |h| h.epoch);
+    pub fn refused_former(&self, device: usize, name: &DeviceId, outputs: &[Output]) -> Result<(), String> {
+        let highest = self.heard.get(&device).map_or(Epoch(0), |h| h.epoch);
         let refused: BTreeSet<InstructionId> = outputs.iter().filter_map(refusal_of).collect();
         let obeyed = outputs.iter().find_map(|output| match output {
-            Output::Notice(Notice::Instructed { id, epoch, op, .. }) if *epoch < highest => (!refused.contains(id))
-                .then(|| format!("{device} obeys {op} {id} of epoch {epoch}, and knew {highest}")),
+            Output::Notice(Notice::Instructed { id, epoch, op, .. }) if *epoch < highest => {
+                (!refused.contains(id)).then(|| format!("{name} obeys {op} {id} of epoch {epoch}, and knew {highest}"))
+            }
             _ => None,
         });
         obeyed.map_or(Ok(()), Err)
@@ -158,11 +167,15 @@ impl Checks {
         let (device, att) = (&entry.device, entry.att.unwrap_or(0));
         match entry.event.as_str() {
             "started" => {
-                self.proofs.may_start(&(task.clone(), att))?;
+                let has_twin = self.twins.contains(device);
+                if !has_twin {
+                    self.proofs.may_start(&(task.clone(), att))?;
+                }
                 if !self.started.insert((task.clone(), att)) {
                     return Err(format!("{task}#{att} was started twice, now on {device}"));
                 }
-                if let Some((other, before)) = self.running.insert(task.clone(), (device.clone(), att)) {
+                let before = self.running.insert(task.clone(), (device.clone(), att));
+                if let Some((other, before)) = before.filter(|(other, _)| !has_twin && !self.twins.contains(other)) {
                     return Err(format!("{device} starts {task}#{att} while {other} is at #{before}"));
                 }
             }
@@ -183,7 +196,7 @@ impl Checks {
                 }
             }
             "rejected" => drop(self.rejected.insert(entry.pizza.clone().unwrap_or_default())),
-            "burnt" => self.burnt += 1,
+            "burnt" if entry.pizza.as_ref().is_none_or(|p| !self.discarded.contains(p)) => self.burnt += 1,
             _ => {}
         }
         Ok(())

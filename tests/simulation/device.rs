@@ -70,7 +70,7 @@ impl SimDevice {
 impl Simulation {
     /// It has power, and a new boot. What lies on it lies on it still.
     pub fn power_up(&mut self, device: usize) {
-        if self.devices[device].life.is_some() {
+        if self.devices[device].life.is_some() || self.pulled == Some(device) {
             return;
         }
         let (boot, seed) = (self.chance.any() | 1, self.chance.any());
@@ -102,7 +102,7 @@ impl Simulation {
         self.devices[device].connection = None;
         // What it did before is on record first: it may have begun something in this moment.
         self.check_record();
-        self.checks.device_died(&self.devices[device].id);
+        self.checks.device_died(device, &self.devices[device].id);
     }
 
     /// It drops its connection, and tries the next broker after a random wait.
@@ -129,6 +129,7 @@ impl Simulation {
         if self.devices[device].is_cut || self.brokers[broker].is_down {
             return self.device_goes_on(device);
         }
+        self.throw_out_twin(device);
         self.links += 1;
         let (now, connection) = (self.now, self.links);
         let it = &mut self.devices[device];
@@ -154,9 +155,9 @@ impl Simulation {
         let shown = it.clock.at(now);
         let Some((_, session)) = it.life.as_mut().filter(|_| !it.knobs.get().silent) else { return };
         let leaf = letter.topic.leaf();
-        self.checks.device_hears(&it.id, shown, leaf, retained, &letter.bytes);
+        self.checks.device_hears(device, shown, leaf, retained, &letter.bytes);
         let outputs = session.receive_bytes(shown, leaf, retained, &letter.bytes);
-        if let Err(why) = self.checks.refused_former(&self.devices[device].id, &outputs) {
+        if let Err(why) = self.checks.refused_former(device, &self.devices[device].id, &outputs) {
             self.fail(why);
         }
         self.carry_out(device, outputs);
@@ -223,7 +224,12 @@ impl Simulation {
         match output {
             Output::Publish(message) => self.device_says(device, shown, &message),
             Output::Start(task) => {
-                if let Err(why) = self.checks.may_start(&it.id, shown, &task, it.facts.orphan_ms) {
+                if it.knobs.get().estop {
+                    let id = it.id.clone();
+                    self.fail(format!("{id} starts {}#{} under an emergency stop", task.attempt.id, task.attempt.att));
+                }
+                let it = &self.devices[device];
+                if let Err(why) = self.checks.may_start(device, shown, &task, it.facts.orphan_ms) {
                     let id = it.id.clone();
                     self.fail(format!("{id} starts {}#{}: {why}", task.attempt.id, task.attempt.att));
                 }
@@ -252,7 +258,7 @@ impl Simulation {
     fn device_says(&mut self, device: usize, shown: Millis, message: &Message) {
         use brigade::device::runtime::Wire;
         let it = &mut self.devices[device];
-        self.checks.device_says(&it.id, shown, message);
+        self.checks.device_says(device, shown, message);
         let copies = it.knobs.copies(message);
         let (id, broker, stands) = (it.id.clone(), it.broker, it.connection.is_some());
         if stands {

@@ -11,6 +11,7 @@ mod clock;
 mod deadlines;
 mod device;
 mod ears;
+mod hazards;
 mod many;
 mod node;
 mod people;
@@ -26,7 +27,7 @@ mod voice;
 use many::{Plan, run_many};
 
 /// What a few hundred seeds must have come upon, or they prove nothing.
-const MUST_BE_SEEN: [&str; 39] = [
+const MUST_BE_SEEN: [&str; 44] = [
     "leaders killed",
     "followers killed",
     "all controllers killed",
@@ -64,6 +65,11 @@ const MUST_BE_SEEN: [&str; 39] = [
     "tasks expired",
     "failed JAMMED",
     "devices: burnt",
+    "emergency stops",
+    "emergency stops confirmed",
+    "twins plugged in",
+    "twins told from each other",
+    "recipes changed",
     "judged FAIL",
     "judged UNSURE",
 ];

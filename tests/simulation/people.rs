@@ -2,6 +2,7 @@
 
 use brigade::device::sim::Place;
 use brigade::history::DeviceFact;
+use brigade::kitchen::recipe::{Recipe, built_in_menu};
 use brigade::kitchen::{
     Command, Content, Decision, Directive, Incident, NewOrder, OrderId, Question, Reply, Source, pizza,
 };
@@ -124,10 +125,17 @@ impl Simulation {
             Question::JudgePizza { .. } => Decision::Bad,
             Question::ItemFails { .. } if self.chance.happens(9_000) => Decision::Retry,
             Question::ItemFails { .. } => Decision::GiveUp,
-            Question::TwinDevices { .. }
-            | Question::ObeysAnotherController { .. }
-            | Question::EmergencyStop { .. }
-            | Question::RemoveFromCounter { .. } => Decision::Resolved,
+            Question::TwinDevices { device } => {
+                self.pull_a_plug(device);
+                Decision::Resolved
+            }
+            Question::EmergencyStop { .. } => {
+                let all_reset = self.devices.iter().all(|d| !d.knobs.get().estop);
+                // Before that the answer is refused, and the question asked again.
+                self.seen.count(if all_reset { "emergency stops confirmed" } else { "emergency stops not yet reset" });
+                Decision::Resolved
+            }
+            Question::ObeysAnotherController { .. } | Question::RemoveFromCounter { .. } => Decision::Resolved,
         }
     }
 
@@ -173,6 +181,8 @@ impl Simulation {
         ];
         let command = if self.is_healed {
             Command::DirectDevice { device, directive: Directive::Resume, actor }
+        } else if self.chance.happens(1_000) {
+            self.changed_recipe()
         } else if self.chance.happens(2_000) {
             let held = !self.nodes[node].kitchen.meta().held_zones.contains("");
             Command::HoldZone { zone: String::new(), held, actor }
@@ -180,6 +190,16 @@ impl Simulation {
             Command::DirectDevice { device, directive: all[self.chance.below(all.len())], actor }
         };
         self.propose(node, command, None, Purpose::Other);
+    }
+
+    /// A dish takes a little longer or shorter from now on.
+    fn changed_recipe(&mut self) -> Command {
+        self.seen.count("recipes changed");
+        let menu = built_in_menu();
+        let dish = menu[self.chance.below(menu.len())].sped_up(self.speed);
+        let pct = self.chance.between(80, 125);
+        let recipe = Recipe { prep_ms: dish.prep_ms * pct / 100, bake_ms: dish.bake_ms * pct / 100, ..dish };
+        Command::PutRecipe { recipe }
     }
 
     /// Everybody lets go: whatever was held, drained or in a technician's hands works again.

@@ -50,6 +50,8 @@ pub struct Simulation {
     pub speed: u64,
     pub climate: Climate,
     pub ambush: Option<Ambush>,
+    /// The one of two devices with one id whose plug was pulled: it gets no power any more.
+    pub pulled: Option<usize>,
     pub is_healed: bool,
     pub links: u64,
     pub tenures: u64,
@@ -78,7 +80,7 @@ pub fn run(seed: u64, is_shown: bool) -> Outcome {
 }
 
 /// The demo's line.
-const LINE: [(&str, DeviceKind, Option<&str>, u8); 11] = [
+pub const LINE: [(&str, DeviceKind, Option<&str>, u8); 11] = [
     ("robot1", DeviceKind::BeforeOven, None, 1),
     ("robot2", DeviceKind::BeforeOven, None, 1),
     ("oven1", DeviceKind::Oven, None, 1),
@@ -105,7 +107,8 @@ impl Simulation {
         let mut device = |&(id, kind, stage, lanes): &(&str, DeviceKind, Option<&str>, u8)| {
             crate::device::SimDevice::new(id, kind, stage, lanes, clock(&mut chance))
         };
-        let devices = LINE.iter().map(&mut device).collect();
+        // The last one is the twin of a camera, in a cupboard.
+        let devices = LINE.iter().chain([&LINE[8]]).map(&mut device).collect();
         let mut sim = Self {
             now: 0,
             chance,
@@ -122,6 +125,7 @@ impl Simulation {
             speed,
             climate: Climate { every_ms: 0, groups: [false; 5] },
             ambush: None,
+            pulled: None,
             is_healed: false,
             links: 0,
             tenures: 0,
@@ -143,7 +147,7 @@ impl Simulation {
             }
         }
         self.agenda.at(10, Event::RaftWatch);
-        for device in 0..self.devices.len() {
+        for device in 0..LINE.len() {
             self.power_up(device);
         }
         self.elect(None);

@@ -5,7 +5,7 @@ use brigade::kitchen::Millis;
 
 use crate::agenda::Event;
 use crate::bus::Weather;
-use crate::run::Simulation;
+use crate::run::{LINE, Simulation};
 
 /// Something that is broken and will be mended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub enum Fault {
     Cut(usize),
     /// A device hears, and nobody hears it.
     Mute(usize),
+    /// The emergency stop of a device is pressed.
+    Stopped(usize),
     /// A device works badly.
     Bad(usize),
     /// Letters are lost, doubled, delayed and reordered.
@@ -158,8 +160,8 @@ impl Simulation {
     }
 
     fn break_device(&mut self) {
-        let device = self.chance.below(self.devices.len());
-        match self.chance.below(8) {
+        let device = self.chance.below(LINE.len());
+        match self.chance.below(10) {
             0 | 1 => {
                 self.seen.count("devices without power");
                 self.lose_power(device);
@@ -168,10 +170,12 @@ impl Simulation {
             2 | 3 => {
                 self.cut_off(device, 500, 60_000);
             }
+            4 => self.press_stop(device),
+            5 => self.plug_in_twin(),
             _ => {
                 let faults = self.bad_habits();
                 self.trace.note(|| format!("!! {} {faults:?}", self.devices[device].id));
-                self.devices[device].knobs.change(|f| *f = faults);
+                self.devices[device].knobs.change(|f| *f = Faults { estop: f.estop, ..faults });
                 self.seen.count("devices with bad habits");
                 self.mend_later(Fault::Bad(device), 1_000, 90_000);
             }
@@ -179,8 +183,13 @@ impl Simulation {
     }
 
     pub fn lose_power(&mut self, device: usize) {
-        let will = self.devices[device].connection.and_then(|c| self.wills.remove(&c));
+        self.say_will(device);
         self.power_off(device);
+    }
+
+    /// Its broker will notice in a while that its connection is gone.
+    pub fn say_will(&mut self, device: usize) {
+        let will = self.devices[device].connection.and_then(|c| self.wills.remove(&c));
         if let Some((broker, life, letter)) = will {
             let at = self.now + self.chance.between(1, 8_000);
             self.agenda.at(at, Event::Will { broker, life, letter });
@@ -231,8 +240,9 @@ impl Simulation {
             Fault::NoPower(device) => self.power_up(device),
             Fault::Cut(device) => self.devices[device].is_cut = false,
             Fault::Mute(device) => self.devices[device].is_mute = false,
+            Fault::Stopped(device) => self.reset_stop(device),
             Fault::Bad(device) => {
-                self.devices[device].knobs.change(|f| *f = Faults::default());
+                self.devices[device].knobs.change(|f| *f = Faults { estop: f.estop, ..Faults::default() });
                 self.wake_device(device, 1);
             }
             Fault::Weather => self.weather = Weather::default(),
@@ -262,11 +272,11 @@ impl Simulation {
         }
         (0..self.brokers.len()).for_each(|broker| self.mended(Fault::BrokerDead(broker)));
         for device in 0..self.devices.len() {
-            self.mended(Fault::Cut(device));
-            self.mended(Fault::Mute(device));
-            self.mended(Fault::Bad(device));
-            self.power_up(device);
+            for fault in [Fault::Cut(device), Fault::Mute(device), Fault::Stopped(device), Fault::Bad(device)] {
+                self.mended(fault);
+            }
         }
+        (0..LINE.len()).for_each(|device| self.power_up(device));
         self.mended(Fault::Weather);
     }
 }

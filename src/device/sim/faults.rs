@@ -19,6 +19,8 @@ pub struct Faults {
     pub stuck: bool,
     /// Motion hangs and so does the watchdog; the heart beats.
     pub frozen: bool,
+    /// Its emergency stop is pressed: what moves stands still, and heat goes on.
+    pub estop: bool,
     /// It refuses every new task as REJECTED_BUSY.
     pub refuse: bool,
     /// Every task fails half-way as JAMMED.
@@ -42,6 +44,7 @@ impl Default for Faults {
             slow_pct: 100,
             stuck: false,
             frozen: false,
+            estop: false,
             refuse: false,
             fail: false,
             double_report: false,

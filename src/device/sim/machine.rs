@@ -97,7 +97,7 @@ impl Machine {
         let hangs = faults.stuck || faults.frozen;
         for motion in &mut self.motions {
             let is_bake = motion.action == Action::Bake;
-            let moves = !hangs && (is_bake || !self.is_held);
+            let moves = !hangs && (is_bake || !(self.is_held || faults.estop));
             let slow_pct = if is_bake { 100 } else { u64::from(faults.slow_pct.max(1)) };
             motion.done_us += if moves { passed_us * 100 / slow_pct } else { 0 };
         }
@@ -203,7 +203,7 @@ impl Machine {
         let faults = self.options.knobs.get();
         let left_us = |motion: &Motion| {
             let is_bake = motion.action == Action::Bake;
-            let stands = faults.stuck || faults.frozen || (self.is_held && !is_bake);
+            let stands = faults.stuck || faults.frozen || ((self.is_held || faults.estop) && !is_bake);
             let half_us = motion.total_us.div_ceil(2);
             let is_first_half = motion.done_us < half_us && !motion.is_handed_over;
             let left_us = if is_first_half { half_us } else { motion.total_us }.saturating_sub(motion.done_us);
@@ -228,7 +228,8 @@ impl Device for Machine {
         let occupied = self.world.occupied(&self.name);
         self.known.retain(|lane, _| occupied.contains(lane));
         let holds = occupied.into_iter().map(|lane| Hold { lane, pizza: self.known.get(&lane).cloned() }).collect();
-        Status { holds, accepts: !self.options.knobs.get().refuse, ..Status::default() }
+        let faults = self.options.knobs.get();
+        Status { holds, estop: faults.estop, accepts: !faults.refuse, ..Status::default() }
     }
 
     fn start(&mut self, now: Millis, task: &TaskStart) {
