@@ -5,9 +5,11 @@
 
 mod api;
 mod book;
+mod devices;
 mod faults;
 mod guests;
 mod late;
+mod look;
 mod mosquitto;
 mod namespaces;
 mod net;
@@ -23,38 +25,28 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use brigade::device::line::{self, Line, LineHandle};
 use brigade::history::{Answer, Ask, BrokerDeed, Fault};
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::runtime::Runtime;
-use tokio_util::sync::CancellationToken;
 
 use api::Api;
 use book::Book;
+use devices::Devices;
 use guests::Guests;
 use late::Late;
 use mosquitto::Mosquitto;
 use net::Net;
 use process::Running;
-use site::{KITCHEN, Site};
+use site::Site;
 
+pub use devices::line_with;
 pub use net::{Party, Wiring};
 pub use site::{Brokers, Plan};
 pub use verdict::Verdict;
 
 /// How long anything here may take: the machine may be busy with other things.
 const PATIENCE: Duration = Duration::from_secs(90);
-
-/// The devices: a process, or in this one.
-enum Devices {
-    Process {
-        /// Ends with this value.
-        _running: Running,
-    },
-    Here(Box<LineHandle>),
-    Off,
-}
 
 /// A kitchen with orders in it. What runs ends before what it runs on.
 pub struct Dinner {
@@ -79,30 +71,6 @@ pub struct Dinner {
 /// The program under test: the one that was built with the tests, or another build of it, to see the tests find what is wrong with it.
 fn program() -> String {
     std::env::var("CHAOS_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_brigade").to_owned())
-}
-
-/// A line like the demo's, with these faults.
-pub fn line_with(faults: &[(&str, &str)]) -> String {
-    let kinds = [
-        ("robot1", "robot.before_oven", ""),
-        ("robot2", "robot.before_oven", ""),
-        ("oven1", "oven", ""),
-        ("oven2", "oven", ""),
-        ("oven3", "oven", ""),
-        ("robot3", "robot.after_oven", ""),
-        ("robot4", "robot.after_oven", ""),
-        ("camera1", "camera", "prep"),
-        ("camera2", "camera", "bake"),
-    ];
-    let device = |(id, kind, stage): (&str, &str, &str)| {
-        let stages = if stage.is_empty() { String::new() } else { format!("\"{stage}\"") };
-        let broken = faults.iter().find(|(device, _)| *device == id).map_or("", |(_, faults)| faults);
-        format!("[[device]]\nid = \"{id}\"\nkind = \"{kind}\"\nstages = [{stages}]\nfaults = {{ {broken} }}\n")
-    };
-    // What is accepted with `after` outlives its lease by less than at a site, so that tests need not wait as long.
-    let head =
-        format!("kitchen = \"{KITCHEN}\"\nbrokers = [\"mqtt://127.0.0.1:1\"]\nspeed_pct = 4000\norphan_ms = 3000\n");
-    kinds.into_iter().fold(head, |text, kind| text + &device(kind))
 }
 
 impl Dinner {
@@ -218,77 +186,6 @@ impl Dinner {
         let mosquitto = Mosquitto::start(&self.net, number, self.site.brokers[&number], self.site.dir());
         self.mosquittos.insert(number, mosquitto);
         self.book.broker(&format!("mosquitto{number}"), BrokerDeed::Started);
-    }
-
-    fn start_devices(&mut self, here: bool, missing: &[&str]) {
-        self.devices = if here { self.devices_here(missing) } else { self.devices_as_process() };
-    }
-
-    fn devices_as_process(&self) -> Devices {
-        let mut command = self.net.command(Party::Devices, &program());
-        command.arg("device").arg("--line").arg(self.site.line()).arg("--record").arg(self.site.history());
-        command.args(self.site.broker_urls().iter().flat_map(|url| ["--broker", url]));
-        let devices = self.spawn(command, "devices");
-        self.net.is_run_by(Party::Devices, devices.0.id());
-        Devices::Process { _running: devices }
-    }
-
-    fn devices_here(&self, missing: &[&str]) -> Devices {
-        let line = Line::load(&self.site.line()).expect("the line was written for this");
-        let (brokers, record) = (self.site.broker_urls(), Some(self.site.history()));
-        let _inside = self.runtime.enter();
-        let handle = line::start(Line { brokers, record, ..line }, CancellationToken::new()).expect("a line");
-        for device in missing {
-            handle.kill(&device.parse().expect("a device's name is an id"));
-        }
-        Devices::Here(Box::new(handle))
-    }
-
-    /// The devices in this process.
-    pub fn line(&self) -> &LineHandle {
-        match &self.devices {
-            Devices::Here(handle) => handle,
-            Devices::Process { .. } | Devices::Off => panic!("the plan puts the devices elsewhere"),
-        }
-    }
-
-    /// The node in charge, by its own word: of two that say so, the one with the higher epoch.
-    pub fn in_charge(&self) -> Option<u64> {
-        let says = |node| {
-            let cluster = self.runtime.block_on(self.api.get(node, "/v1/cluster?consistency=stale")).body;
-            let tenure = &cluster["tenure"];
-            Some((tenure["in_charge"].as_bool()?.then_some(tenure["epoch"].as_u64()?)?, node))
-        };
-        let awake = self.controllers.keys().filter(|n| !self.paused.contains(n));
-        awake.filter_map(|node| says(*node)).max().map(|(_, node)| node)
-    }
-
-    /// The same, waiting until somebody is.
-    pub fn leader(&self) -> u64 {
-        self.wait_for("somebody is in charge", Self::in_charge)
-    }
-
-    /// The nodes that are not in charge.
-    pub fn followers(&self) -> Vec<u64> {
-        let leader = self.leader();
-        self.api.nodes().filter(|n| *n != leader).collect()
-    }
-
-    /// A path of any replica that answers.
-    pub fn get(&self, path: &str) -> Option<Value> {
-        self.runtime.block_on(self.api.get_any(path))
-    }
-
-    /// A path of this replica.
-    pub fn get_from(&self, node: u64, path: &str) -> api::Reply {
-        self.runtime.block_on(self.api.get(node, path))
-    }
-
-    /// One word for each device.
-    pub fn device_states(&self) -> BTreeMap<String, String> {
-        let answer = self.get("/v1/devices").unwrap_or_default();
-        let state = |d: &Value| Some((d["id"].as_str()?.to_owned(), d["state"].as_str()?.to_owned()));
-        answer["items"].as_array().into_iter().flatten().filter_map(state).collect()
     }
 
     /// Waits until something holds.
