@@ -84,8 +84,7 @@ fn devices_on_a_broker_that_the_leader_can_not_reach_move_on_and_work() {
         devices.iter().map(|device| Some(told(device)? - at)).collect::<Option<Vec<u64>>>()
     });
     let worst = spans.into_iter().max().unwrap_or(0);
-    // Ten seconds on a machine that is not busy with other things.
-    assert!(worst < 20_000, "a device heard nothing for {worst} ms");
+    assert!(worst < 10_000, "a device heard nothing for {worst} ms");
     dinner.heal();
     dinner.ends_well(&[Need::Cut]);
 }
