@@ -229,8 +229,8 @@ impl Session {
             return;
         }
         if let Some(sent_at) = self.pulse.answered(now, lease) {
-            self.tasks.name(lease, sent_at);
-            if !lease.open.is_empty() {
+            let left_out = self.tasks.name(lease, sent_at);
+            if left_out || !lease.open.is_empty() {
                 let (until, open) = (sent_at.saturating_add(lease.l_ms), lease.open.clone());
                 self.out.push(Output::Notice(Notice::Leased { epoch: lease.epoch, until, open }));
             }

@@ -53,7 +53,7 @@ pub enum Notice {
         /// The highest epoch from here on.
         epoch: Epoch,
     },
-    /// A start lease named instructions.
+    /// A start lease named instructions, or left out one that waits.
     Leased {
         /// Whose.
         epoch: Epoch,

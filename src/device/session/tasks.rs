@@ -141,13 +141,16 @@ impl Tasks {
         self.tasks.len() >= TASKS_MAX
     }
 
-    /// A lease came: it says which waiting tasks may start, and until when. One that it leaves out may not any more.
-    pub(super) fn name(&mut self, lease: &Lease, sent_at: Millis) {
+    /// A lease came: it says which waiting tasks may start, and until when. One that it leaves out may not any more; true if there is one.
+    pub(super) fn name(&mut self, lease: &Lease, sent_at: Millis) -> bool {
+        let mut left_out = false;
         for task in self.tasks.iter_mut().filter(|task| task.state == TaskState::Waiting) {
             let is_named =
                 task.ids.iter().any(|id| lease.open.contains(id)) || defect::is("start-without-naming-lease");
             task.named_until = is_named.then(|| sent_at.saturating_add(lease.l_ms));
+            left_out |= !is_named;
         }
+        left_out
     }
 
     /// A higher epoch was seen: what lower ones allowed is void.

@@ -12,8 +12,10 @@ struct Life {
     fence: u64,
     /// The instructions for each attempt.
     asked: BTreeMap<(String, u32), Vec<String>>,
-    /// The latest lease that named an instruction: epoch, end, line.
+    /// What the latest lease names: epoch, end, line. What it leaves out may not start any more, whatever an earlier one said.
     named: BTreeMap<String, (u64, u64, usize)>,
+    /// Where each instruction was named first.
+    once: BTreeMap<String, usize>,
 }
 
 /// Compares each start with the leases before it.
@@ -26,7 +28,10 @@ pub(super) fn leased_starts(history: &History) -> Result<(), Violation> {
             "instructed" | "fenced" => life.hear(fact),
             "leased" => {
                 let lease = (fact.epoch.unwrap_or(0), fact.until_ms.unwrap_or(0), line);
-                life.named.extend(fact.open.iter().map(|id| (id.clone(), lease)));
+                life.named = fact.open.iter().map(|id| (id.clone(), lease)).collect();
+                for id in &fact.open {
+                    life.once.entry(id.clone()).or_insert(line);
+                }
             }
             "started" => life.start(line, fact)?,
             _ => {}
@@ -49,7 +54,9 @@ impl Life {
         let what = format!("{} started attempt {att} at {task}", fact.device);
         let ids = self.asked.get(&(task.to_owned(), att)).map_or(&[][..], Vec::as_slice);
         let Some((epoch, until_ms, lease)) = ids.iter().filter_map(|id| self.named.get(id)).max() else {
-            return Err(Violation::new(format!("{what}, and no lease named it"), [line]));
+            let once = ids.iter().find_map(|id| self.once.get(id));
+            let why = if once.is_some() { "its last lease left it out" } else { "no lease named it" };
+            return Err(Violation::new(format!("{what}, and {why}"), once.copied().into_iter().chain([line])));
         };
         if *epoch < self.fence {
             let why = format!("{what} by a lease of epoch {epoch} and had seen {}", self.fence);
@@ -98,6 +105,19 @@ mod tests {
     #[test]
     fn a_start_by_the_word_of_a_former_tenure_is_found() {
         assert!(leased_starts(&story((4, 100), 7, start_at(50, 0))).unwrap_err().why.contains("had seen 7"));
+    }
+
+    #[test]
+    fn a_start_that_the_last_lease_left_out_is_found() {
+        let Fact::Device(first) = story((4, 100), 4, start_at(50, 0)).all().nth(1).unwrap().fact.clone() else {
+            panic!("the lease is the second line")
+        };
+        let facts: Vec<Fact> = story((4, 100), 4, start_at(50, 0)).all().map(|told| told.fact.clone()).collect();
+        let later = Fact::Device(DeviceFact { t_ms: 3, until_ms: Some(200), open: Vec::new(), ..first });
+        let with_later = [&facts[..3], &[later], &facts[3..]].concat();
+        let found = leased_starts(&history(with_later)).unwrap_err();
+        assert!(found.why.contains("left it out"), "{found:?}");
+        assert_eq!(found.lines, vec![2, 5]);
     }
 
     #[test]
