@@ -184,6 +184,9 @@ pub enum ReplicaDeed {
         /// Now and then: CRC-32 of the whole state after it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         state: Option<u32>,
+        /// What must hold after every entry and does not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        broken: Option<String>,
     },
     /// It replaced its state by another replica's snapshot.
     Installed {

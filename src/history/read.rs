@@ -109,7 +109,7 @@ mod tests {
     fn every_kind_of_fact_is_read_as_it_was_written() {
         let ask = Ask::Place { order: "a".to_owned(), items: vec!["quick".to_owned()] };
         let call = |t_ms, step| Fact::Client(ClientFact { t_ms, client: "c".to_owned(), call: 7, step });
-        let deed = ReplicaDeed::Applied { index: 9, digest: u32::MAX, state: None };
+        let deed = ReplicaDeed::Applied { index: 9, digest: u32::MAX, state: None, broken: None };
         let fault = FaultFact { t_ms: 5, fault: Fault::Kill, nodes: vec![1], in_charge: true, note: String::new() };
         let facts = vec![
             Fact::Device(DeviceFact { t_ms: 1, epoch: Some(u64::MAX), ..DeviceFact::new("robot1", "started") }),

@@ -56,7 +56,12 @@ impl Chronicle {
 
 impl Observer for Chronicle {
     fn applied(&self, digests: &[Digest]) {
-        let deed = |d: &Digest| ReplicaDeed::Applied { index: d.index, digest: d.change, state: d.state };
+        let deed = |d: &Digest| ReplicaDeed::Applied {
+            index: d.index,
+            digest: d.change,
+            state: d.state,
+            broken: d.broken.clone(),
+        };
         self.write(digests.iter().map(deed));
     }
 

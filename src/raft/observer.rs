@@ -3,7 +3,7 @@
 
 use std::fmt::Debug;
 
-use crate::kitchen::{Applied, Kitchen, Row};
+use crate::kitchen::{Applied, Kitchen, Row, invariants};
 
 use super::codec::encode;
 
@@ -20,7 +20,7 @@ pub trait Observer: Debug + Send + Sync {
 }
 
 /// What one entry did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Digest {
     /// The entry's log index.
     pub index: u64,
@@ -28,6 +28,8 @@ pub struct Digest {
     pub change: u32,
     /// CRC-32 of the whole state after it; now and then.
     pub state: Option<u32>,
+    /// What must hold after every entry and does not.
+    pub broken: Option<String>,
 }
 
 impl Digest {
@@ -40,7 +42,8 @@ impl Digest {
         }
         hasher.update(&encode(&applied.events));
         let state = index.is_multiple_of(STATE_EVERY).then(|| state(kitchen));
-        Self { index, change: hasher.finalize(), state }
+        let broken = invariants::check_often(kitchen).err();
+        Self { index, change: hasher.finalize(), state, broken }
     }
 }
 

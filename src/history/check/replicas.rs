@@ -13,7 +13,7 @@ pub(super) fn replicas_agree(history: &History) -> Result<(), Violation> {
     let (mut changes, mut states) = (Digests::new(), Digests::new());
     for (line, fact) in history.replicas() {
         let (index, digest, state) = match &fact.deed {
-            ReplicaDeed::Applied { index, digest, state } => (*index, Some(*digest), *state),
+            ReplicaDeed::Applied { index, digest, state, .. } => (*index, Some(*digest), *state),
             ReplicaDeed::Installed { index, state } => (*index, None, Some(*state)),
             ReplicaDeed::Began | ReplicaDeed::TookCharge { .. } | ReplicaDeed::TenureEnded { .. } => continue,
         };
@@ -46,7 +46,7 @@ mod tests {
     use crate::history::testing::{history, replica};
 
     fn applied(index: u64, digest: u32, state: Option<u32>) -> ReplicaDeed {
-        ReplicaDeed::Applied { index, digest, state }
+        ReplicaDeed::Applied { index, digest, state, broken: None }
     }
 
     #[test]
