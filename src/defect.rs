@@ -5,7 +5,7 @@
 //! In every other build `is` is false when compiled, and nothing of this is left. `make mutants` shows which test catches which.
 
 /// Every defect: its name, and what is wrong with a program that has it.
-pub const ALL: [(&str, &str); 18] = [
+pub const ALL: [(&str, &str); 19] = [
     ("no-fence-check", "a device obeys a controller that has been replaced"),
     ("lease-ignored", "a device starts what nobody allows at the moment"),
     ("start-without-naming-lease", "a device takes any lease for a lease of its task"),
@@ -23,6 +23,7 @@ pub const ALL: [(&str, &str); 18] = [
     ("answer-before-commit", "an order is acknowledged before a majority has it"),
     ("point-in-time-recovery", "a damaged log opens silently with what precedes the damage"),
     ("applied-not-in-batch", "the applied index is not written with the rows"),
+    ("mqtt-ack-before-commit", "what a device says is acknowledged before it is in the log"),
     ("retained-command", "instructions are kept by the broker for whoever comes"),
 ];
 

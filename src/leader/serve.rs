@@ -69,6 +69,9 @@ fn receive(shared: &Arc<Shared>, inbound: Inbound, records: &mut JoinSet<bool>) 
         Meaning::Nothing => {}
         Meaning::Leader(leader) => contradict(shared, &leader),
         Meaning::Record(command) => {
+            if defect::is("mqtt-ack-before-commit") {
+                inbound.acknowledge();
+            }
             records.spawn(record(shared.clone(), command, inbound));
             return;
         }
@@ -98,7 +101,9 @@ async fn record(shared: Arc<Shared>, command: Command, inbound: Inbound) -> bool
         Some(_) => {}
         None => return false,
     }
-    inbound.acknowledge();
+    if !defect::is("mqtt-ack-before-commit") {
+        inbound.acknowledge();
+    }
     true
 }
 
