@@ -3,9 +3,13 @@
 //! A fault that comes at any time meets the few milliseconds that matter once in thousands of seeds. Each of these is laid for
 //! something that a proof rests on, and springs as soon as somebody comes by.
 
-use brigade::kitchen::DeviceId;
-use brigade::protocol::{Action, TaskStart};
+use std::rc::Rc;
 
+use brigade::kitchen::DeviceId;
+use brigade::protocol::{Action, Message, TaskStart};
+
+use crate::agenda::Event;
+use crate::bus::Letter;
 use crate::run::Simulation;
 use crate::storm::Fault;
 
@@ -18,6 +22,8 @@ pub enum Ambush {
     Transfer,
     /// A device is given work: nobody hears it any more, though it hears, until it is judged lost.
     Instruction,
+    /// A device tells how its work stands: the same comes a second time, when it stands otherwise.
+    Report,
     /// This device is judged lost: it is heard again while that verdict is on its way through the log.
     Verdict(usize),
 }
@@ -28,7 +34,7 @@ const SLOW_MS: u64 = 500;
 impl Simulation {
     /// Lays an ambush in place of the last one.
     pub fn lay_ambush(&mut self) {
-        let kinds = [Ambush::Start, Ambush::Transfer, Ambush::Instruction];
+        let kinds = [Ambush::Start, Ambush::Transfer, Ambush::Instruction, Ambush::Report];
         self.ambush = Some(kinds[self.chance.below(kinds.len())]);
         self.trace.note(|| format!("!! {:?} is waited for", self.ambush));
     }
@@ -45,7 +51,7 @@ impl Simulation {
         match self.ambush {
             Some(Ambush::Start) => self.springs("ambushes at a start"),
             Some(Ambush::Transfer) if is_transfer => self.springs("ambushes at a transfer"),
-            Some(Ambush::Transfer | Ambush::Instruction | Ambush::Verdict(_)) | None => return,
+            Some(Ambush::Transfer | Ambush::Instruction | Ambush::Report | Ambush::Verdict(_)) | None => return,
         }
         match self.chance.below(5) {
             0 => {
@@ -66,6 +72,16 @@ impl Simulation {
         self.devices[device].is_mute = true;
         self.mend_later(Fault::Mute(device), 10_000, 30_000);
         self.ambush = Some(Ambush::Verdict(device));
+    }
+
+    /// A device says something to a broker.
+    pub fn ambush_report(&mut self, broker: usize, message: &Message, letter: &Rc<Letter>) {
+        let is_at_work = matches!(message, Message::State(state) if !state.tasks.is_empty());
+        if is_at_work && self.ambush == Some(Ambush::Report) {
+            self.springs("ambushes at a report");
+            let (at, life) = (self.now + self.chance.between(200, 20_000), self.brokers[broker].life);
+            self.agenda.at(at, Event::AtBroker { broker, life, letter: letter.clone() });
+        }
     }
 
     /// A node proposes that a device is lost.

@@ -264,6 +264,7 @@ impl Simulation {
         if stands {
             let topic = Topic::Device(id, message.leaf());
             let letter = Rc::new(Letter { topic, bytes: message.encode() });
+            self.ambush_report(broker, message, &letter);
             (0..copies).for_each(|_| self.send(Sender::Device(device), broker, letter.clone()));
         }
     }

@@ -27,7 +27,7 @@ mod voice;
 use many::{Plan, run_many};
 
 /// What a few hundred seeds must have come upon, or they prove nothing.
-const MUST_BE_SEEN: [&str; 44] = [
+const MUST_BE_SEEN: [&str; 45] = [
     "leaders killed",
     "followers killed",
     "all controllers killed",
@@ -58,6 +58,7 @@ const MUST_BE_SEEN: [&str; 44] = [
     "ambushes at a transfer",
     "ambushes at an instruction",
     "ambushes at a verdict",
+    "ambushes at a report",
     "refused StaleEpoch",
     "refused StaleBoot",
     "refused Duplicate",
