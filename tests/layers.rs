@@ -10,7 +10,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("raft", &["kitchen", "defect", "mutation", "clock", "telemetry", "shutdown"]),
     ("mqtt", &["protocol", "clock", "telemetry", "shutdown"]),
     ("leader", &["kitchen", "protocol", "raft", "mqtt", "defect", "clock", "telemetry", "shutdown"]),
-    ("http", &["kitchen", "mutation", "protocol", "raft", "leader", "clock", "telemetry", "shutdown"]),
+    ("http", &["kitchen", "mutation", "protocol", "raft", "leader", "defect", "clock", "telemetry", "shutdown"]),
     ("device", &["protocol", "mqtt", "history", "defect", "clock", "telemetry", "shutdown"]),
     ("history", &[]),
     ("simulate", &["kitchen"]),
