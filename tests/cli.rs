@@ -10,7 +10,7 @@ use process::{Ended, Kitchen, brigade, free_address, run};
 use serde_json::Value;
 
 /// Every command and subcommand.
-const COMMANDS: [&str; 37] = [
+const COMMANDS: [&str; 39] = [
     "",
     "controller",
     "device",
@@ -26,6 +26,8 @@ const COMMANDS: [&str; 37] = [
     "ctl orders place",
     "ctl orders cancel",
     "ctl orders collect",
+    "ctl quote",
+    "ctl explain",
     "ctl devices",
     "ctl devices list",
     "ctl devices show",
@@ -104,10 +106,13 @@ fn every_view_is_a_table_and_json() {
         assert_eq!(placed.code(), 0, "{}", placed.stderr);
     }
     kitchen.wait_until_ready("a");
-    let views: [(&[&str], &[&str]); 8] = [
+    let views: [(&[&str], &[&str]); 11] = [
         (&["status"], &["NORMAL", "node 1", "prep 2/2"]),
         (&["orders", "list", "--status", "all"], &["ORDER", "STATUS", "READY"]),
         (&["orders", "show", "a"], &["margherita", "PACKED", "OUTCOME", "robot"]),
+        (&["quote", "--recipe", "margherita"], &["half of such orders", "ready in", "pizzas ahead"]),
+        (&["explain"], &["REASON", "oven4", "robot"]),
+        (&["explain", "oven1"], &["oven1", "nothing-waits"]),
         (&["devices", "list"], &["DEVICE", "oven4", "IDLE"]),
         (&["devices", "show", "oven1"], &["LANE", "firmware"]),
         (&["incidents", "list"], &["QUESTION"]),

@@ -63,6 +63,14 @@ impl<T> Answer<Option<T>> {
     }
 }
 
+impl<T> Answer<Result<T, Problem>> {
+    /// The content, or the problem in its place.
+    pub fn settled(self) -> Result<Answer<T>, Problem> {
+        let Self { body, index, staleness, status } = self;
+        Ok(Answer { body: body?, index, staleness, status })
+    }
+}
+
 impl<T: Serialize> IntoResponse for Answer<T> {
     fn into_response(self) -> Response {
         let mut response = (self.status, axum::Json(self.body)).into_response();

@@ -18,12 +18,12 @@ pub async fn show(State(api): State<Api>, Query(query): Query<Plain>) -> Result<
 }
 
 fn view(api: &Api, kitchen: &Kitchen, now: Millis) -> (KitchenView, Backlog) {
-    (KitchenView::of(&api.sources().cluster.kitchen, kitchen, now), Backlog::of(kitchen))
+    (KitchenView::of(&api.sources().cluster.kitchen, kitchen, now), Backlog::of(kitchen, now))
 }
 
 /// Reckoned after the kitchen was released: it sorts all that is queued.
 fn with_limit((view, backlog): (KitchenView, Backlog)) -> KitchenView {
-    KitchenView { limit: backlog.limit(), ..view }
+    KitchenView { limit: backlog.limit(), rate: backlog.rate(), ..view }
 }
 
 fn show_here(api: &Api) -> Answer<KitchenView> {

@@ -55,6 +55,22 @@ impl Page {
         self.add("brigade_pizzas", "gauge", "Pizzas of open orders, by state.", by_state(kitchen));
         self.counter("brigade_pizzas_packed_total", "Pizzas packed.", meta.packed);
         self.counter("brigade_pizzas_discarded_total", "Pizzas that were thrown away.", meta.discarded);
+        let promises = ["kept", "broken"].into_iter().zip(meta.promises);
+        let promises = promises.map(|(word, count)| (labels(&[("promise", word)]), count));
+        self.add(
+            "brigade_promises_total",
+            "counter",
+            "Ready orders, by whether they were ready when promised.",
+            promises,
+        );
+        let menu: Vec<crate::kitchen::Recipe> = kitchen.recipes().cloned().collect();
+        let limit = crate::kitchen::limit::steady_rate(&menu, kitchen.line()).map_or(0, |r| r.milli_per_hour / 1_000);
+        self.gauge(
+            "brigade_pizzas_per_hour",
+            "What is made, by the last few pizzas.",
+            kitchen.present_rate(meta.now) / 1_000,
+        );
+        self.gauge("brigade_pizzas_per_hour_limit", "What the line can keep up with this menu.", limit);
         self.add("brigade_devices", "gauge", "Devices, by kind and state.", by_kind(kitchen));
         let capacity = capacity(kitchen);
         self.add("brigade_capacity_up", "gauge", "Executors that can work, by stage.", capacity.clone().map(|c| c.0));

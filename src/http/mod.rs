@@ -22,6 +22,7 @@ mod metrics;
 mod orders;
 mod pizzas;
 pub mod problems;
+mod quotes;
 mod recipes;
 mod serve;
 pub mod views;
@@ -123,6 +124,8 @@ fn order_routes() -> Router<Api> {
         .route("/v1/orders/{id}/cancellation", post(orders::cancel))
         .route("/v1/orders/{id}/collection", post(orders::collect))
         .route("/v1/pizzas/{id}", get(pizzas::show))
+        .route("/v1/pizzas/{id}/explanation", get(quotes::explain_pizza))
+        .route("/v1/quotes", post(quotes::quote))
 }
 
 /// The words in paths, and what they mean.
@@ -137,7 +140,10 @@ const DIRECTIVES: [(&str, Directive); 7] = [
 ];
 
 fn device_routes() -> Router<Api> {
-    let router = Router::new().route("/v1/devices", get(devices::list)).route("/v1/devices/{id}", get(devices::show));
+    let router = Router::new()
+        .route("/v1/devices", get(devices::list))
+        .route("/v1/devices/{id}", get(devices::show))
+        .route("/v1/devices/{id}/explanation", get(quotes::explain_device));
     DIRECTIVES.into_iter().fold(router, |router, (word, directive)| {
         let handler = move |api, id, said| devices::direct(api, id, said, directive);
         router.route(&format!("/v1/devices/{{id}}/{word}"), post(handler))

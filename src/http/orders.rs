@@ -23,13 +23,13 @@ use super::views::order::OrderView;
 #[serde(deny_unknown_fields)]
 pub struct NewOrderBody {
     /// One recipe for each pizza.
-    items: Vec<RecipeId>,
+    pub(super) items: Vec<RecipeId>,
     /// Higher goes first.
     #[serde(default)]
-    priority: i8,
+    pub(super) priority: i8,
     /// Ready within so many milliseconds; the site's promise if it is missing.
     #[serde(default)]
-    promise_ms: Option<Millis>,
+    pub(super) promise_ms: Option<Millis>,
 }
 
 /// `PUT /v1/orders/{id}`: 201 the first time, 200 when the same is asked again.

@@ -89,6 +89,8 @@ kinds! {
     NoSuchVoter = 422 "no-such-voter" "No such voter",
     /// Too much is open.
     CapacityExceeded = 429 "capacity-exceeded" "The kitchen is full",
+    /// A stage has no executor.
+    KitchenOutOfOrder = 503 "kitchen-out-of-order" "The kitchen can't cook at the moment",
     /// The kitchen takes no orders.
     KitchenDraining = 503 "kitchen-draining" "The kitchen takes no new orders",
     /// No majority answers.
@@ -236,6 +238,11 @@ impl From<Refusal> for Problem {
             Refusal::Draining => of(Kind::KitchenDraining).retry_after(30),
             Refusal::CapacityExceeded { open, max } => {
                 of(Kind::CapacityExceeded).with("open", open).with("max", max).retry_after(10)
+            }
+            Refusal::TooMuchAhead { ready_in_ms, promise_ms } => {
+                let retry_s = (ready_in_ms.saturating_sub(promise_ms) / 1_000).clamp(10, 3_600);
+                let late = of(Kind::CapacityExceeded).with("ready_in_ms", ready_in_ms).with("promise_ms", promise_ms);
+                late.retry_after(retry_s as u32)
             }
             Refusal::StaleEpoch { .. } => of(Kind::StaleEpoch),
             Refusal::UnknownIncident { incident } => of(Kind::UnknownIncident).with("incident", incident),

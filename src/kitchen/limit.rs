@@ -125,6 +125,15 @@ fn stage_bound(machines: u32, jobs: &[Job]) -> Millis {
 }
 
 impl Kitchen {
+    /// What the kitchen makes at present, in thousandths of a pizza an hour: the rate of the last few pizzas until now. It falls while
+    /// nothing is ready, also because nothing is ordered.
+    pub fn present_rate(&self, now: Millis) -> u64 {
+        let at = &self.meta.packed_at;
+        let Some(first) = at.first().filter(|_| at.len() > 1) else { return 0 };
+        let span = now.max(self.meta.now) - first;
+        (at.len() as u64 - 1) * 3_600_000_000 / span.max(1)
+    }
+
     /// The line as it stands: what is up.
     pub fn line(&self) -> Line {
         let status = self.status();

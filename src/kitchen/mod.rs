@@ -121,6 +121,12 @@ pub struct Meta {
     pub feed_last: u64,
     /// Orders that ended, by end: ready, cancelled, failed, returned.
     pub ended: [u64; 4],
+    /// Orders that were ready when promised, and those that were not.
+    #[serde(default)]
+    pub promises: [u64; 2],
+    /// When the last few pizzas were packed, the latest last.
+    #[serde(default)]
+    pub packed_at: Vec<Millis>,
     /// Pizzas packed.
     pub packed: u64,
     /// Pizzas discarded.

@@ -83,7 +83,18 @@ impl Kitchen {
         if open + new.items.len() as u32 > max {
             return Err(Refusal::CapacityExceeded { open, max });
         }
-        Ok(())
+        self.admit_in_time(new)
+    }
+
+    /// What can't be ready in time, nor soon afterwards, is refused with the time that it would take.
+    fn admit_in_time(&self, new: &NewOrder) -> Result<(), Refusal> {
+        let promise_ms = new.promise_ms.unwrap_or(self.settings().promise_ms);
+        match self.ready_by_rate(&new.items) {
+            Some(ready_in_ms) if ready_in_ms > promise_ms + self.settings().admit_late_ms => {
+                Err(Refusal::TooMuchAhead { ready_in_ms, promise_ms })
+            }
+            _ => Ok(()),
+        }
     }
 
     fn known_order(&self, id: &OrderId, archive: &dyn Archive) -> Option<Order> {
@@ -154,6 +165,9 @@ impl Kitchen {
             OrderStatus::Ready | OrderStatus::Collected | OrderStatus::Accepted | OrderStatus::InProgress => 0,
         };
         self.meta.ended[slot] += 1;
+        if status == OrderStatus::Ready {
+            self.meta.promises[usize::from(self.meta.now > order.promised_at)] += 1;
+        }
         self.announce_order(&order);
         let number_key = archive_number_key(order.number);
         self.scratch.archive.push(Row { key: number_key, value: Some(id.as_str().as_bytes().to_vec()) });

@@ -180,6 +180,8 @@ pub struct Settings {
     pub overtake_ms: Millis,
     /// The promise of an order that names none.
     pub promise_ms: Millis,
+    /// An order that could only be ready so long after its promise is refused.
+    pub admit_late_ms: Millis,
     /// How many pizzas one order may have.
     pub pizzas_per_order_max: u32,
     /// How many pizzas may be open at once.
@@ -209,6 +211,7 @@ impl Default for Settings {
             n_minus_one: NMinusOne::Strict,
             overtake_ms: 300_000,
             promise_ms: 1_800_000,
+            admit_late_ms: 14_400_000,
             pizzas_per_order_max: 100,
             open_pizzas_max: 20_000,
             remakes_max: 10,
@@ -234,6 +237,7 @@ impl Settings {
             ("uncertain_ms", self.uncertain_ms, SPAN_MS_MAX),
             ("overtake_ms", self.overtake_ms, 24 * 3_600_000),
             ("promise_ms", self.promise_ms, 24 * 3_600_000),
+            ("admit_late_ms", self.admit_late_ms, 30 * 24 * 3_600_000),
             ("pizzas_per_order_max", u64::from(self.pizzas_per_order_max), 1_000),
             ("open_pizzas_max", u64::from(self.open_pizzas_max), 1_000_000),
             ("return_after_ms", self.return_after_ms, SPAN_MS_MAX),

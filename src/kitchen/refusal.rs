@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ids::{DeviceId, Epoch, OrderId, RecipeId};
+use super::ids::{DeviceId, Epoch, Millis, OrderId, RecipeId};
 use super::vocabulary::DeviceKind;
 
 /// Why the kitchen said no.
@@ -81,6 +81,14 @@ pub enum Refusal {
         open: u32,
         /// The site's limit.
         max: u32,
+    },
+    /// So much is open that the order could not be ready in time.
+    #[error("it would be ready in {} minutes, and is promised in {}: promise more time, or try again later", .ready_in_ms.div_ceil(60_000), .promise_ms.div_ceil(60_000))]
+    TooMuchAhead {
+        /// When it would be ready, from now.
+        ready_in_ms: Millis,
+        /// When it should be.
+        promise_ms: Millis,
     },
     /// The proposer is no longer in charge.
     #[error("epoch {epoch} is over: {current} is in charge")]

@@ -9,6 +9,9 @@ use super::pizza::{Custody, Input, Pizza, PizzaState, Spoiled, advance};
 use super::report::AttemptId;
 use super::schedule::queue_key;
 
+/// The present rate is that of the last so many pizzas.
+const PACKED_RECENT: usize = 16;
+
 impl Kitchen {
     pub(super) fn add_pizza(&mut self, pizza: Pizza) {
         self.meta.open_pizzas += 1;
@@ -55,6 +58,7 @@ impl Kitchen {
         if next == PizzaState::Packed {
             self.meta.open_pizzas -= 1;
             self.meta.packed += 1;
+            self.count_packed();
         }
         self.event(Event::PizzaChanged { pizza: id, order: order.clone(), from, to: next });
         match next {
@@ -63,6 +67,13 @@ impl Kitchen {
             _ => {}
         }
         true
+    }
+
+    fn count_packed(&mut self) {
+        if self.meta.packed_at.len() > PACKED_RECENT {
+            self.meta.packed_at.remove(0);
+        }
+        self.meta.packed_at.push(self.meta.now);
     }
 
     /// Discards a pizza for a reason; the same entry puts another one in its place where `remake` says so.

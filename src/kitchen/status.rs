@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::device::Standing;
 use super::event::Event;
 use super::feed::News;
+use super::recipe::NMinusOne;
 use super::{Action, Device, Kitchen};
 
 /// How many executors of a stage are up, of how many that belong to the kitchen. Ovens and cameras count by lanes.
@@ -44,6 +45,9 @@ pub struct KitchenStatus {
     pub finish: Capacity,
     /// Cameras' views.
     pub inspect: Capacity,
+    /// No second after-oven robot is up, where the site wants one in hand: what bakes burns if the one is lost.
+    #[serde(default)]
+    pub without_spare: bool,
 }
 
 impl KitchenStatus {
@@ -62,7 +66,9 @@ impl KitchenStatus {
             }
             KitchenState::Degraded => {
                 let short = stages.iter().filter(|(_, c)| c.up < c.of);
-                list(short.map(|(name, c)| format!("{name} {}/{}", c.up, c.of)).collect(), "DEGRADED")
+                let short = short.map(|(name, c)| format!("{name} {}/{}", c.up, c.of));
+                let spare = self.without_spare.then(|| "n-1".to_owned());
+                list(short.chain(spare).collect(), "DEGRADED")
             }
         }
     }
@@ -99,13 +105,14 @@ impl Kitchen {
             count(&mut status.finish, device, Action::Finish, 1);
             count(&mut status.inspect, device, Action::Inspect, lanes);
         }
+        status.without_spare = status.finish.up == 1 && self.settings().n_minus_one != NMinusOne::Off;
         let must = [status.prep, status.bake, status.finish];
         let all = [status.prep, status.bake, status.finish, status.inspect];
         status.state = if must.iter().any(|c| c.up == 0) {
             KitchenState::OutOfOrder
         } else if self.meta.draining {
             KitchenState::Draining
-        } else if all.iter().any(|c| c.up < c.of) {
+        } else if status.without_spare || all.iter().any(|c| c.up < c.of) {
             KitchenState::Degraded
         } else {
             KitchenState::Normal

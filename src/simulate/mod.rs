@@ -11,6 +11,8 @@ pub mod picture;
 pub mod plan;
 pub mod result;
 mod run;
+#[cfg(test)]
+mod tests;
 mod world;
 
 pub use plan::{BadPlan, LinePlan, Plan};

@@ -7,4 +7,5 @@ mod events;
 mod fuzz;
 mod kitchen;
 mod orders;
+mod quotes;
 mod support;

@@ -12,6 +12,7 @@ mod line;
 mod model;
 mod orders;
 mod persons;
+mod planning;
 mod properties;
 mod replicas;
 mod scenarios;

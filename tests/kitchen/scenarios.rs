@@ -38,7 +38,7 @@ fn an_idle_before_robot_that_falls_silent_is_lost_and_never_chosen() {
     line.device("b1").faults.cut = true;
     line.pass(5_000);
     assert_eq!(line.known("b1").life, Life::Lost);
-    assert_eq!(line.kitchen().status().text(), "DEGRADED(prep 1/2)");
+    assert_eq!(line.kitchen().status().text(), "DEGRADED(prep 1/2, n-1)");
     line.order("o1", &["plain", "plain"]);
     let line = ends_ready(line);
     assert!(line.world.started.values().all(|d| d.as_str() != "b1"));
@@ -230,7 +230,7 @@ fn one_robot_of_each_kind_fails_and_the_others_take_over() {
     line.device("b1").power_off();
     line.device("a1").power_off();
     let line = ends_ready(line);
-    assert_eq!(line.kitchen().status().text(), "DEGRADED(prep 1/2, finish 1/2)");
+    assert_eq!(line.kitchen().status().text(), "DEGRADED(prep 1/2, finish 1/2, n-1)");
 }
 
 // 10

@@ -7,6 +7,7 @@ mod client;
 mod cluster;
 mod devices;
 mod events;
+mod explain;
 mod failure;
 mod incidents;
 mod orders;
@@ -47,6 +48,10 @@ pub enum What {
     /// Orders: list, show, place, cancel, collect.
     #[command(subcommand)]
     Orders(orders::Orders),
+    /// When an order would be ready; nothing is ordered.
+    Quote(explain::Quote),
+    /// Why a device does what it does, or nothing; what a pizza waits for.
+    Explain(explain::Explain),
     /// Devices: list, show, adopt, drain, hold, resume, maintenance, release, retire.
     #[command(subcommand)]
     Devices(devices::Devices),
@@ -78,6 +83,8 @@ pub async fn execute(command: Command, out: Out<'_>) -> Result<(), Failure> {
     let done = match command.what {
         What::Status => status::run(&session, out).await,
         What::Orders(orders) => orders::run(&session, orders, out).await,
+        What::Quote(quote) => explain::quote(&session, quote, out).await,
+        What::Explain(explain) => explain::run(&session, explain, out).await,
         What::Devices(devices) => devices::run(&session, devices, out).await,
         What::Incidents(incidents) => incidents::run(&session, incidents, out).await,
         What::Events(events) => events::run(&session, events, out).await,

@@ -10,6 +10,22 @@ pub async fn run(session: &Session, out: Out<'_>) -> Result<(), Failure> {
     session.print(out, &answer, show)
 }
 
+/// `31 pizzas an hour of 64 (48 %); ovens bound it, one more gives 25 %`.
+fn rate(k: &Value) -> String {
+    let figure = |name: &str| k["rate"][name].as_f64().unwrap_or(0.0);
+    match k["rate"].is_object() {
+        true => format!(
+            "{:.1} pizzas an hour of {:.1} ({:.0} %); {} bound it, one more gives {:.0} %",
+            figure("pizzas_per_hour"),
+            figure("limit_per_hour"),
+            figure("efficiency_percent"),
+            text(k, "/rate/bottleneck"),
+            figure("one_more_gives_percent")
+        ),
+        false => "a stage has no executor".to_owned(),
+    }
+}
+
 fn show(k: &Value) -> String {
     let stage = |name: &str| {
         format!("{}/{}", text(k, &format!("/capacity/{name}/up")), text(k, &format!("/capacity/{name}/of")))
@@ -49,6 +65,7 @@ fn show(k: &Value) -> String {
             format!("{} open{}", k["open_pizzas"], if states.is_empty() { states } else { format!(": {states}") }),
         ),
         ("limit", limit),
+        ("rate", rate(k)),
         ("held", if held.is_empty() { "-".to_owned() } else { held.join(", ") }),
         ("draining", text(k, "/draining")),
         ("incidents", format!("{} open", k["open_incidents"])),

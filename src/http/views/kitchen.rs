@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::kitchen::limit::{Line, lower_bound};
+use crate::kitchen::limit::{Line, lower_bound, steady_rate};
 use crate::kitchen::status::Capacity;
 use crate::kitchen::{Kitchen, Millis, PizzaState, Recipe, RecipeId};
 
@@ -36,6 +36,8 @@ pub struct KitchenView {
     pub pizzas: BTreeMap<String, u32>,
     /// The physical limit for what is not begun yet; none while a stage has no executor.
     pub limit: Option<LimitView>,
+    /// What is made in an hour, beside what the line could make; none while a stage has no executor.
+    pub rate: Option<RateView>,
     /// Questions that a person must answer.
     pub open_incidents: usize,
     /// Instructions that devices have not reported on yet.
@@ -90,24 +92,66 @@ pub struct LimitView {
     pub bounded_by: &'static str,
 }
 
+/// What is made in an hour, and what could be.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct RateView {
+    /// The rate of the last few pizzas.
+    pub pizzas_per_hour: f64,
+    /// No schedule keeps up more with this line, for what is queued, or for the menu when nothing is.
+    pub limit_per_hour: f64,
+    /// The first as a share of the second.
+    pub efficiency_percent: f64,
+    /// The stage that bounds it: prep, ovens or finish.
+    pub bottleneck: &'static str,
+    /// One more executor there gives so much more.
+    pub one_more_gives_percent: f64,
+}
+
 /// What is read under the lock, for the limit to be reckoned outside it.
 pub struct Backlog {
     queued: Vec<RecipeId>,
     recipes: BTreeMap<RecipeId, Recipe>,
     line: Line,
+    present_rate: u64,
 }
 
 impl Backlog {
     /// The pizzas that are not begun.
-    pub fn of(kitchen: &Kitchen) -> Self {
+    pub fn of(kitchen: &Kitchen, now: Millis) -> Self {
         let queued = kitchen.pizzas().filter(|p| p.state == PizzaState::Queued).map(|p| p.recipe.clone());
         let recipes = kitchen.recipes().map(|r| (r.id.clone(), r.clone()));
-        Self { queued: queued.collect(), recipes: recipes.collect(), line: kitchen.line() }
+        Self {
+            queued: queued.collect(),
+            recipes: recipes.collect(),
+            line: kitchen.line(),
+            present_rate: kitchen.present_rate(now),
+        }
+    }
+
+    fn pizzas(&self) -> Vec<Recipe> {
+        self.queued.iter().filter_map(|id| self.recipes.get(id)).cloned().collect()
+    }
+
+    /// What the line makes and could make.
+    pub fn rate(&self) -> Option<RateView> {
+        let mut mix = self.pizzas();
+        if mix.is_empty() {
+            mix = self.recipes.values().cloned().collect();
+        }
+        let limit = steady_rate(&mix, self.line)?;
+        let per_hour = |milli: u64| milli as f64 / 1_000.0;
+        Some(RateView {
+            pizzas_per_hour: per_hour(self.present_rate),
+            limit_per_hour: per_hour(limit.milli_per_hour),
+            efficiency_percent: (self.present_rate * 1_000 / limit.milli_per_hour) as f64 / 10.0,
+            bottleneck: limit.bottleneck.as_str(),
+            one_more_gives_percent: limit.gain_permille as f64 / 10.0,
+        })
     }
 
     /// The limit for them.
     pub fn limit(&self) -> Option<LimitView> {
-        let pizzas: Vec<Recipe> = self.queued.iter().filter_map(|id| self.recipes.get(id)).cloned().collect();
+        let pizzas = self.pizzas();
         let (lower_bound_ms, by) = lower_bound(&pizzas, self.line)?;
         Some(LimitView { queued_pizzas: pizzas.len(), lower_bound_ms, bounded_by: by.as_str() })
     }
@@ -143,6 +187,7 @@ impl KitchenView {
             open_pizzas: meta.open_pizzas,
             pizzas,
             limit: None,
+            rate: None,
             open_incidents: kitchen.incidents().filter(|i| i.answer.is_none()).count(),
             instructions_open: kitchen.outbox().count(),
             feed_waiting: kitchen.feed().count(),
@@ -158,6 +203,8 @@ pub struct StatisticsView {
     pub orders_open: usize,
     /// Orders by their end.
     pub orders_ended: EndedView,
+    /// Ready orders that were ready when promised, and those that were not.
+    pub promises: PromisesView,
     /// Pizzas packed.
     pub pizzas_packed: u64,
     /// Pizzas discarded.
@@ -174,6 +221,15 @@ pub struct StatisticsView {
     pub steps_failed: u64,
     /// Outcomes for the backend, ever.
     pub feed_outcomes: u64,
+}
+
+/// How often promises were kept.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct PromisesView {
+    /// Ready when promised.
+    pub kept: u64,
+    /// Ready later.
+    pub broken: u64,
 }
 
 /// Orders by their end.
@@ -197,6 +253,7 @@ impl StatisticsView {
         Self {
             orders_open: kitchen.orders().count(),
             orders_ended: EndedView { ready, cancelled, failed, returned },
+            promises: PromisesView { kept: meta.promises[0], broken: meta.promises[1] },
             pizzas_packed: meta.packed,
             pizzas_discarded: meta.discarded,
             pizzas_open: meta.open_pizzas,

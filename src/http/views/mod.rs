@@ -12,6 +12,7 @@ pub mod incident;
 pub mod kitchen;
 pub mod order;
 pub mod pizza;
+pub mod quote;
 pub mod recipe;
 pub mod time;
 

@@ -182,6 +182,8 @@ settings! {
     overtake_ms: Millis,
     /// The promise of an order that names none.
     promise_ms: Millis,
+    /// An order that could only be ready so long after its promise is refused.
+    admit_late_ms: Millis,
     /// How many pizzas one order may have.
     pizzas_per_order_max: u32,
     /// How many pizzas may be open at once.

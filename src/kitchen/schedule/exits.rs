@@ -5,7 +5,7 @@ use crate::kitchen::pizza::{Exit, Pizza, PizzaState};
 use crate::kitchen::recipe::{NMinusOne, Recipe};
 use crate::kitchen::{Action, Device, Kitchen};
 
-use super::plan::{Passage, Plan};
+use super::plan::{Passage, Plan, planned_wait};
 
 /// A pizza that is in an oven, or will be: from when and until when it can be taken out, and how long that takes its robot.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,20 +67,20 @@ impl Kitchen {
             && !self.zone_held(&device.facts.zone)
     }
 
-    /// Whether everything in the ovens, and this pizza, could still leave in its window if any one after-oven robot were lost.
+    /// By how much something in the ovens, or this pizza, would leave too late if any one after-oven robot were lost; 0 if nothing would.
     ///
     /// Where no second one is up there is nothing to ask: orders always go on, and the kitchen's status says so.
-    pub(super) fn survives_a_loss(&self, plan: &Plan<'_>, recipe: &Recipe, passage: &Passage) -> bool {
+    pub(super) fn late_after_a_loss(&self, plan: &Plan<'_>, recipe: &Recipe, passage: &Passage) -> Millis {
         if self.settings().n_minus_one == NMinusOne::Off || plan.robots.len() < 2 {
-            return true;
+            return 0;
         }
         let robot = &plan.robots[passage.robot];
         let mut inside = self.inside_ovens();
         let (from, span) = (passage.bake_end, robot.exit_ms(recipe));
-        inside.push(Inside { until: from + recipe.window_ms, from, span });
+        inside.push(Inside { until: from + last_call(recipe), from, span });
         inside.sort_unstable();
         let at_work: Vec<Millis> = plan.robots.iter().map(|r| self.free_of_present_work(r.id)).collect();
-        (0..at_work.len()).all(|lost| all_leave(&inside, &at_work, lost))
+        (0..at_work.len()).map(|lost| latest_leaves(&inside, &at_work, lost)).max().unwrap_or(0)
     }
 
     fn inside_ovens(&self) -> Vec<Inside> {
@@ -88,7 +88,7 @@ impl Kitchen {
             let waits = matches!(p.state, PizzaState::Loading | PizzaState::Baking | PizzaState::Baked);
             let recipe = self.recipes.get(&p.recipe).filter(|_| waits)?;
             let (from, exit) = (p.bake_end?.max(self.meta.now), p.exit.as_ref()?);
-            Some(Inside { until: p.bake_end? + recipe.window_ms, from, span: exit.until - exit.from })
+            Some(Inside { until: p.bake_end? + last_call(recipe), from, span: exit.until - exit.from })
         };
         self.active_pizzas().filter_map(inside).collect()
     }
@@ -112,14 +112,20 @@ impl Kitchen {
     }
 }
 
-/// Whether the robots that remain can take everything out in time, the first to burn first.
-fn all_leave(inside: &[Inside], free_at: &[Millis], lost: usize) -> bool {
+/// How long after its bake a pizza must be taken out by plan, if a robot was lost meanwhile: a part of the window is for noticing that.
+fn last_call(recipe: &Recipe) -> Millis {
+    recipe.window_ms - planned_wait(recipe)
+}
+
+/// By how much something would be late if the robots that remain took everything out, the first to burn first.
+fn latest_leaves(inside: &[Inside], free_at: &[Millis], lost: usize) -> Millis {
     let mut free_at = free_at.to_vec();
     free_at.swap_remove(lost);
-    inside.iter().all(|pizza| {
+    let late = |pizza: &Inside| {
         let robot = free_at.iter_mut().min().expect("there are at least two robots");
         let out_at = (*robot).max(pizza.from);
         *robot = out_at + pizza.span;
-        out_at <= pizza.until
-    })
+        out_at.saturating_sub(pizza.until)
+    };
+    inside.iter().map(late).max().unwrap_or(0)
 }

@@ -97,8 +97,9 @@ impl Kitchen {
                 soonest = Some(soonest.map_or(later_ms, |s| s.min(later_ms)));
                 continue;
             }
-            if !self.survives_a_loss(&plan, recipe, &passage) {
-                soonest = Some(soonest.map_or(RETRY_MS, |s| s.min(RETRY_MS)));
+            let late_ms = self.late_after_a_loss(&plan, recipe, &passage);
+            if late_ms > 0 {
+                soonest = Some(soonest.map_or(late_ms, |s| s.min(late_ms)));
                 continue;
             }
             let cost = cost(&passage, 0, 0);
@@ -164,6 +165,3 @@ impl Kitchen {
         self.devices.values().find_map(slot)
     }
 }
-
-/// When to ask again whether what is in the ovens could do without any one robot.
-const RETRY_MS: Millis = 1_000;

@@ -5,10 +5,12 @@
 //! pizzas that are under way and at the most urgent of those that wait, so its cost does not grow with the queue.
 //!
 //! By file: `plan` (when slots and robots fall free), `choose` (which pizza costs the least), `prep`, `load`, `unload` (what is begun), `exits`
-//! (reserved, lost, found again; what if a robot is lost).
+//! (reserved, lost, found again; what if a robot is lost), `forecast` (quotes), `explain` (why).
 
 mod choose;
 mod exits;
+pub mod explain;
+pub mod forecast;
 mod load;
 mod plan;
 mod prep;

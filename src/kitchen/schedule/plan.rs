@@ -25,6 +25,7 @@ pub(super) struct Robot<'k> {
     pub id: &'k DeviceId,
     unload: Pace,
     finish: Option<&'k Learned>,
+    pace: Pacing,
     /// When it is taken, sorted.
     pub spans: Vec<Span>,
 }
@@ -33,6 +34,7 @@ pub(super) struct Robot<'k> {
 #[derive(Clone)]
 pub(super) struct Slot<'k> {
     bake: Option<&'k Learned>,
+    pace: Pacing,
     /// When something may be loaded there.
     pub free_at: Millis,
 }
@@ -84,8 +86,26 @@ pub(super) struct Wish<'r> {
     pub load_ms: Millis,
 }
 
-fn pace(learned: Option<&Learned>, recipe: &RecipeId) -> Pace {
-    learned.map_or(Pace::default(), |l| l.pace(recipe))
+/// How fast devices are taken to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pacing {
+    /// As on average, with room for what comes late.
+    Mean,
+    /// As in the slowest of ten cases, each time.
+    Slow,
+}
+
+impl Pacing {
+    pub fn of(self, pace: Pace) -> Pace {
+        match self {
+            Self::Mean => pace,
+            Self::Slow => Pace { mean: pace.p90_ms(1_000) as u32, deviation: 0, ..pace },
+        }
+    }
+
+    fn learned(self, learned: Option<&Learned>, recipe: &RecipeId) -> Pace {
+        self.of(learned.map_or(Pace::default(), |l| l.pace(recipe)))
+    }
 }
 
 /// Half of a spread before and half after: one pizza in ten is later than the whole of it, and the window takes up the rest.
@@ -107,7 +127,7 @@ impl<'k> Robot<'k> {
     /// How long an exit takes this robot, and by how much it may take longer.
     fn exit(&self, recipe: &Recipe) -> (Millis, Millis) {
         let verdict_ms = if recipe.gates.bake == Gate::None { 0 } else { VERDICT_MS };
-        let finish = pace(self.finish, &recipe.id);
+        let finish = self.pace.learned(self.finish, &recipe.id);
         let span = self.unload_ms(recipe) + verdict_ms + finish.mean_ms(recipe.finish_ms);
         (span, finish.spread_ms(recipe.finish_ms))
     }
@@ -144,7 +164,7 @@ impl<'k> Plan<'k> {
     /// How a pizza would come through, loaded into this slot as soon as all is there. None without robots.
     pub fn passage(&self, wish: Wish<'_>, slot: usize, shortest_exit: Millis) -> Option<Passage> {
         let slot = &self.slots[slot];
-        let bake = pace(slot.bake, &wish.recipe.id);
+        let bake = slot.pace.learned(slot.bake, &wish.recipe.id);
         let (bake_ms, early) = (bake.mean_ms(wish.recipe.bake_ms), margin(bake.spread_ms(wish.recipe.bake_ms)));
         let wanted_at = wish.ready_at.max(slot.free_at);
         let baked_at = wanted_at + wish.load_ms + bake_ms;
@@ -184,13 +204,19 @@ impl<'k> Plan<'k> {
 impl Kitchen {
     /// The near future, as the state has it.
     pub(super) fn plan(&self) -> Plan<'_> {
-        Plan { now: self.meta.now, robots: self.plan_robots(), slots: self.plan_slots() }
+        self.plan_at(Pacing::Mean)
     }
 
-    fn plan_robots<'k>(&'k self) -> Vec<Robot<'k>> {
+    /// The near future, if all devices were that fast.
+    pub(super) fn plan_at(&self, pace: Pacing) -> Plan<'_> {
+        Plan { now: self.meta.now, robots: self.plan_robots(pace), slots: self.plan_slots(pace) }
+    }
+
+    fn plan_robots<'k>(&'k self, pace: Pacing) -> Vec<Robot<'k>> {
         let robot = |d: &'k Device| Robot {
             id: &d.id,
-            unload: self.learned(&d.id, Action::Unload).map_or(Pace::default(), |l| l.overall),
+            unload: pace.of(self.learned(&d.id, Action::Unload).map_or(Pace::default(), |l| l.overall)),
+            pace,
             finish: self.learned(&d.id, Action::Finish),
             spans: Vec::new(),
         };
@@ -241,7 +267,7 @@ impl Kitchen {
             PizzaState::Unloading => (now, pizza.since + robot.exit_ms(recipe)),
             _ => {
                 let begun = if pizza.state == PizzaState::Finishing { pizza.since } else { now };
-                (now, begun + pace(robot.finish, &recipe.id).mean_ms(recipe.finish_ms))
+                (now, begun + robot.pace.learned(robot.finish, &recipe.id).mean_ms(recipe.finish_ms))
             }
         };
         Some((span.0, span.1.max(now + 1)))
@@ -249,10 +275,10 @@ impl Kitchen {
 
     /// A slot of this oven.
     pub(super) fn plan_slot(&self, oven: &DeviceId, free_at: Millis) -> Slot<'_> {
-        Slot { bake: self.learned(oven, Action::Bake), free_at }
+        Slot { bake: self.learned(oven, Action::Bake), pace: Pacing::Mean, free_at }
     }
 
-    fn plan_slots(&self) -> Vec<Slot<'_>> {
+    fn plan_slots(&self, pace: Pacing) -> Vec<Slot<'_>> {
         let now = self.meta.now;
         let inside: BTreeMap<&Place, &Pizza> =
             self.active_pizzas().filter_map(|p| Some((p.oven.as_ref()?, p))).collect();
@@ -266,7 +292,7 @@ impl Kitchen {
                     None if state.is_free() => now,
                     None => now + CLEARING_MS,
                 };
-                slots.push(Slot { bake, free_at });
+                slots.push(Slot { bake, pace, free_at });
             }
         }
         slots

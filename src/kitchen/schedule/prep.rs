@@ -17,12 +17,12 @@ use super::queue_key;
 const AHEAD_MS: Millis = 3_000;
 
 /// What would be begun next.
-struct Choice {
-    pizza: PizzaId,
+pub(super) struct Choice {
+    pub pizza: PizzaId,
     robot: usize,
-    slot: usize,
+    pub slot: usize,
     passage: Passage,
-    begin_in: Millis,
+    pub begin_in: Millis,
 }
 
 impl Kitchen {
@@ -63,7 +63,7 @@ impl Kitchen {
     }
 
     /// Pizzas that are being prepared or wait in grippers get the next slots.
-    fn book_prepared(&self, plan: &mut Plan<'_>) {
+    pub(super) fn book_prepared(&self, plan: &mut Plan<'_>) {
         let mut ready: Vec<(Millis, &Pizza, &Recipe)> = Vec::new();
         for pizza in self.active_pizzas() {
             let Some(recipe) = self.recipes.get(&pizza.recipe) else { continue };
@@ -87,7 +87,7 @@ impl Kitchen {
     }
 
     /// The waiting pizzas that a pass looks at: the most urgent one, and those that may overtake it.
-    fn looked_at(&self) -> Vec<&Pizza> {
+    pub(super) fn looked_at(&self) -> Vec<&Pizza> {
         let waiting: Vec<&Pizza> =
             self.queue.iter().take(LOOK_AHEAD).filter_map(|(_, _, id)| self.pizzas.get(id)).collect();
         let Some(first) = waiting.first().copied() else { return waiting };
@@ -95,7 +95,7 @@ impl Kitchen {
         waiting.into_iter().filter(|p| p.priority == first.priority && p.promised_at <= latest).collect()
     }
 
-    fn next_choice(&self, plan: &Plan<'_>, waiting: &[&Pizza], robots: &[Place]) -> Option<Choice> {
+    pub(super) fn next_choice(&self, plan: &Plan<'_>, waiting: &[&Pizza], robots: &[Place]) -> Option<Choice> {
         let slot = plan.next_slot()?;
         let shortest = self.shortest_exit(plan, waiting.iter().copied());
         let most_urgent = queue_key(waiting.first()?).1;

@@ -1,0 +1,79 @@
+//! A kitchen that is planned and cooked through: nothing burns, and it is near the limit.
+
+use crate::kitchen::recipe::{Gates, NMinusOne, Recipe, built_in_menu};
+
+use super::chance::Chance;
+use super::plan::{Failures, Plan};
+use super::{arrivals, run};
+
+/// So many pizzas, no two alike: prep 45–90 s, bake 150–270, finish 30–60, transfers of 8 s, 25 s until they burn.
+fn unlike(pizzas: usize, seed: u64) -> Vec<Recipe> {
+    let mut chance = Chance::new(seed);
+    let recipe = |n: usize| Recipe {
+        id: format!("p{n}").parse().expect("an id"),
+        version: 0,
+        title: String::new(),
+        prep_ms: chance.between(45_000, 90_000),
+        transfer_ms: 8_000,
+        bake_ms: chance.between(150_000, 270_000),
+        window_ms: 25_000,
+        stale_ms: 900_000,
+        finish_ms: chance.between(30_000, 60_000),
+        oven_program: "hot".to_owned(),
+        gates: Gates::default(),
+    };
+    (0..pizzas).map(recipe).collect()
+}
+
+fn plan(line: &str, pizzas: usize) -> Plan {
+    let mut plan = Plan::new(line.parse().expect("a line"), unlike(pizzas, 7));
+    plan.arrivals = arrivals::at_once(&plan.menu, pizzas, Some(24 * 3_600_000));
+    plan.settings.admit_late_ms = 24 * 3_600_000;
+    plan.settings.n_minus_one = NMinusOne::Off;
+    plan
+}
+
+#[test]
+fn without_failures_nothing_burns_and_ovens_are_hardly_ever_idle() {
+    let outcome = run(&plan("2/4/2", 80));
+    assert_eq!((outcome.packed, outcome.remade), (80, 0), "{:?}", outcome.remade_by);
+    assert!(outcome.makespan_by_bound < 1.06, "{}", outcome.makespan_by_bound);
+    assert!(outcome.busy_percent["ovens"] > 90.0, "{:?}", outcome.busy_percent);
+}
+
+#[test]
+fn the_same_plan_and_seed_give_the_same_result() {
+    let mut plan = plan("3/4/2", 30);
+    plan.noise_permille = 100;
+    plan.failures = Failures { robots_mtbf_ms: 900_000, ovens_mtbf_ms: 3_600_000, mttr_ms: 120_000, bad_permille: 20 };
+    let text = |plan: &Plan| serde_json::to_string(&run(plan)).expect("it is data");
+    let first = text(&plan);
+    assert_eq!(first, text(&plan));
+    plan.seed += 1;
+    assert_ne!(first, text(&plan));
+}
+
+#[test]
+fn every_order_is_made_although_robots_and_ovens_fail_and_cameras_find_fault() {
+    let mut plan = plan("3/4/2/2", 60);
+    plan.menu = built_in_menu();
+    plan.arrivals = arrivals::at_once(&plan.menu, 60, None);
+    plan.settings.n_minus_one = NMinusOne::Strict;
+    plan.failures =
+        Failures { robots_mtbf_ms: 1_800_000, ovens_mtbf_ms: 7_200_000, mttr_ms: 300_000, bad_permille: 20 };
+    plan.noise_permille = 100;
+    plan.link_ms = 20;
+    let outcome = run(&plan);
+    assert_eq!(outcome.packed, 60, "{outcome:?}");
+    assert!(outcome.device_failures > 3 && outcome.remade > 0, "{outcome:?}");
+}
+
+#[test]
+fn a_refused_order_is_counted_with_its_reason() {
+    let mut plan = plan("1/1/1", 40);
+    plan.settings.admit_late_ms = 1;
+    plan.arrivals.iter_mut().for_each(|a| a.promise_ms = Some(3_600_000));
+    let outcome = run(&plan);
+    assert!(outcome.refused > 10 && outcome.packed as usize + outcome.refused == 40, "{outcome:?}");
+    assert!(outcome.refused_why.is_some_and(|why| why.contains("minutes")));
+}
