@@ -20,7 +20,9 @@ pub(super) fn gate_of(recipe: &Recipe, job: Job) -> Gate {
         Job::InspectPrep => recipe.gates.prep,
         Job::InspectBake => recipe.gates.bake,
         Job::InspectFinish => recipe.gates.finish,
-        Job::Prep | Job::Load | Job::Bake | Job::Unload | Job::Shelve | Job::Finish | Job::Discard => Gate::None,
+        Job::Prep | Job::Load | Job::Bake | Job::Unload | Job::Shelve | Job::Fetch | Job::Finish | Job::Discard => {
+            Gate::None
+        }
     }
 }
 
@@ -30,7 +32,7 @@ fn stage_of(job: Job) -> &'static str {
         Job::InspectPrep => "prep",
         Job::InspectBake => "bake",
         Job::InspectFinish => "finish",
-        Job::Prep | Job::Load | Job::Bake | Job::Unload | Job::Shelve | Job::Finish | Job::Discard => "",
+        Job::Prep | Job::Load | Job::Bake | Job::Unload | Job::Shelve | Job::Fetch | Job::Finish | Job::Discard => "",
     }
 }
 

@@ -38,6 +38,7 @@ pub mod report;
 pub mod reports;
 pub mod rows;
 pub mod schedule;
+pub mod shelves;
 pub mod spoil;
 pub mod status;
 pub mod steps;

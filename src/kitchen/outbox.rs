@@ -85,9 +85,12 @@ pub struct Params {
     /// Bake: how long the pizza may stay afterwards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window_ms: Option<Millis>,
-    /// Load, unload, discard: the oven and its slot.
+    /// Load, unload, discard: the oven and its slot; unload: or the shelf.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oven: Option<Place>,
+    /// Shelve: the shelf and its slot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shelf: Option<Place>,
     /// Inspect: what to look at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub station: Option<Place>,

@@ -77,6 +77,7 @@ impl Kitchen {
             self.lead_pizza(&attempt, outcome);
         }
         self.throw_away_spare(&attempt, outcome);
+        self.ask_about_shelved_spare(&attempt, outcome);
     }
 
     /// What was thrown away lies nowhere any more, and what was taken out of an oven lies no longer there, also when it was discarded

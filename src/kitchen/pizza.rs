@@ -87,6 +87,8 @@ pub enum Input {
     UnloadDone,
     /// It lies on a shelf.
     Shelved,
+    /// A robot took it from the shelf.
+    Fetched,
     /// A robot is told to finish it.
     FinishOpened,
     /// It was not begun after all: the robot holds it.
@@ -101,7 +103,7 @@ pub enum Input {
 
 impl Input {
     /// Every input.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::PrepOpened,
         Self::PrepAbandoned,
         Self::PrepDone,
@@ -113,6 +115,7 @@ impl Input {
         Self::UnloadAbandoned,
         Self::UnloadDone,
         Self::Shelved,
+        Self::Fetched,
         Self::FinishOpened,
         Self::FinishAbandoned,
         Self::FinishDone,
@@ -138,7 +141,8 @@ pub fn advance(state: PizzaState, input: Input) -> Option<PizzaState> {
         (Input::UnloadAbandoned, S::Unloading | S::Uncertain) => S::Baked,
         (Input::UnloadDone, S::Unloading | S::Uncertain) => S::Unloaded,
         (Input::Shelved, S::Unloaded) => S::Shelved,
-        (Input::FinishOpened, S::Unloaded | S::Shelved) => S::Finishing,
+        (Input::Fetched, S::Shelved) => S::Unloaded,
+        (Input::FinishOpened, S::Unloaded) => S::Finishing,
         (Input::FinishAbandoned, S::Finishing) => S::Unloaded,
         (Input::FinishDone, S::Finishing) => S::Finished,
         (Input::Released, S::Finished) => S::Packed,

@@ -1,8 +1,10 @@
 //! Recipes and settings: data that an operator or the backend changes at run time.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use super::ids::{Millis, RecipeId};
+use super::ids::{DeviceId, Millis, RecipeId};
 use super::refusal::Refusal;
 
 /// The longest span that a recipe may name: four hours, in milliseconds.
@@ -176,6 +178,8 @@ pub struct Settings {
     pub uncertain_ms: Millis,
     /// What must still hold if any one after-oven robot is lost.
     pub n_minus_one: NMinusOne,
+    /// Shelves on which after-oven robots put a pizza down, and how many slots each has.
+    pub shelves: BTreeMap<DeviceId, u8>,
     /// A pizza may be overtaken by pizzas that are promised up to so much later, where that leaves the ovens less idle.
     pub overtake_ms: Millis,
     /// The promise of an order that names none.
@@ -209,6 +213,7 @@ impl Default for Settings {
             verdict_wait_ms: 10_000,
             uncertain_ms: 30_000,
             n_minus_one: NMinusOne::Strict,
+            shelves: BTreeMap::new(),
             overtake_ms: 300_000,
             promise_ms: 1_800_000,
             admit_late_ms: 14_400_000,
@@ -243,6 +248,10 @@ impl Settings {
             ("return_after_ms", self.return_after_ms, SPAN_MS_MAX),
             ("remakes_max", u64::from(self.remakes_max), 1_000),
         ];
+        if self.shelves.len() > 8 || self.shelves.values().any(|slots| !(1..=16).contains(slots)) {
+            let what = "shelves are at most 8, of 1 to 16 slots each".to_owned();
+            return Err(Refusal::Invalid { what });
+        }
         for (name, value, max) in counts {
             if value == 0 || value > max {
                 return Err(Refusal::Invalid { what: format!("setting {name} is {value}: use 1 to {max}") });

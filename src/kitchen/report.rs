@@ -130,6 +130,8 @@ pub enum Job {
     InspectBake,
     /// Put it onto a shelf.
     Shelve,
+    /// Take it from the shelf.
+    Fetch,
     /// Slice and pack it.
     Finish,
     /// Camera: was it finished well?
@@ -140,7 +142,7 @@ pub enum Job {
 
 impl Job {
     /// Every job.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Prep,
         Self::InspectPrep,
         Self::Load,
@@ -148,6 +150,7 @@ impl Job {
         Self::Unload,
         Self::InspectBake,
         Self::Shelve,
+        Self::Fetch,
         Self::Finish,
         Self::InspectFinish,
         Self::Discard,
@@ -163,6 +166,7 @@ impl Job {
             Self::Unload => "unload",
             Self::InspectBake => "inspect-bake",
             Self::Shelve => "shelve",
+            Self::Fetch => "fetch",
             Self::Finish => "finish",
             Self::InspectFinish => "inspect-finish",
             Self::Discard => "discard",
@@ -176,7 +180,7 @@ impl Job {
             Self::Prep => Action::Prep,
             Self::Load => Action::Load,
             Self::Bake => Action::Bake,
-            Self::Unload => Action::Unload,
+            Self::Unload | Self::Fetch => Action::Unload,
             Self::Shelve => Action::Shelve,
             Self::Finish => Action::Finish,
             Self::Discard => Action::Discard,

@@ -90,6 +90,7 @@ impl Kitchen {
             self.request_cancel(attempt);
         }
         self.close_incidents_about(id, "the pizza was discarded");
+        self.ask_about_shelf_of(&pizza);
         let remade_as = remake.then(|| self.remake(&pizza));
         let order = pizza.order.clone();
         let record = DiscardedPizza {

@@ -21,7 +21,9 @@ impl Kitchen {
             Job::Unload => self.after_unload(attempt, outcome),
             Job::Finish => self.after_finish(attempt, outcome),
             Job::InspectPrep | Job::InspectBake | Job::InspectFinish => self.after_inspection(attempt, outcome),
-            Job::Shelve | Job::Discard => {}
+            Job::Shelve => self.after_shelve(attempt, outcome),
+            Job::Fetch => self.after_fetch(attempt, outcome),
+            Job::Discard => {}
         }
     }
 

@@ -175,13 +175,13 @@ fn to_params(params: &Params) -> protocol::Params {
         ms: Some(params.ms),
         recipe: id(&params.recipe),
         oven: params.oven.as_ref().map(|p| p.device.clone()),
-        slot: params.oven.as_ref().map(|p| p.lane),
+        slot: params.oven.as_ref().or(params.shelf.as_ref()).map(|p| p.lane),
         window_ms: params.window_ms,
         program: id(&params.program),
         station: params.station.as_ref().map(|p| p.device.clone()),
         lane: params.station.as_ref().map(|p| p.lane),
         stage: id(&params.stage),
-        shelf: None,
+        shelf: params.shelf.as_ref().map(|p| p.device.clone().into()),
     }
 }
 

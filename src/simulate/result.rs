@@ -212,7 +212,7 @@ fn busy(plan: &Plan, spans: &[Span], now: Millis) -> BTreeMap<&'static str, f64>
     BTreeMap::from([
         ("before", share(&[Job::Prep, Job::Load], line.before)),
         ("ovens", share(&[Job::Load, Job::Bake, Job::Unload], line.slots)),
-        ("after", share(&[Job::Unload, Job::Finish], line.after)),
+        ("after", share(&[Job::Unload, Job::Shelve, Job::Fetch, Job::Finish], line.after)),
     ])
 }
 

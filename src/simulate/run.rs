@@ -182,6 +182,10 @@ impl<'a> Simulation<'a> {
         let epoch = of_tenure.then(|| self.kitchen.epoch());
         let entry = Entry { at: self.now, wall: self.now, epoch, command };
         let applied = self.kitchen.apply(self.index, &entry, &self.archive);
+        #[cfg(test)]
+        if self.index.is_multiple_of(100) {
+            crate::kitchen::invariants::check(&self.kitchen).expect("every invariant holds after every entry");
+        }
         self.follow(applied)
     }
 

@@ -1,6 +1,7 @@
 //! A kitchen that is planned and cooked through: nothing burns, and it is near the limit.
 
 use crate::kitchen::recipe::{Gates, NMinusOne, Recipe, built_in_menu};
+use crate::kitchen::report::Job;
 
 use super::chance::Chance;
 use super::plan::{Failures, Plan};
@@ -76,4 +77,26 @@ fn a_refused_order_is_counted_with_its_reason() {
     let outcome = run(&plan);
     assert!(outcome.refused > 10 && outcome.packed as usize + outcome.refused == 40, "{outcome:?}");
     assert!(outcome.refused_why.is_some_and(|why| why.contains("minutes")));
+}
+
+#[test]
+fn a_shelf_saves_pizzas_when_robots_after_the_ovens_fail() {
+    let burnt = |slots: Option<u8>| {
+        let mut sum = (0, 0);
+        for seed in 0..3 {
+            let mut plan = plan("6/10/3", 70);
+            plan.seed = seed;
+            plan.settings.n_minus_one = NMinusOne::Strict;
+            plan.settings.shelves = slots.map(|n| ("shelf".parse().expect("an id"), n)).into_iter().collect();
+            plan.failures = Failures { robots_mtbf_ms: 1_200_000, mttr_ms: 300_000, ..Failures::default() };
+            let outcome = run(&plan);
+            assert_eq!(outcome.packed, 70, "{outcome:?}");
+            sum.0 += outcome.burnt;
+            sum.1 += outcome.spans.iter().filter(|s| s.job == Job::Fetch).count();
+        }
+        sum
+    };
+    let ((without, _), (with, fetched)) = (burnt(None), burnt(Some(4)));
+    assert!(fetched > 3, "{fetched} were put down and fetched");
+    assert!(2 * with <= without + 1, "{with} burnt with a shelf, {without} without");
 }

@@ -15,6 +15,8 @@ use super::result::Span;
 pub struct World {
     pub machines: Vec<Machine>,
     by_id: BTreeMap<DeviceId, usize>,
+    /// What lies on shelves.
+    shelves: BTreeMap<Place, Content>,
     pub chance: Chance,
     noise_permille: u64,
     bad_permille: u64,
@@ -46,7 +48,7 @@ impl World {
         let by_id = machines.iter().enumerate().map(|(n, m)| (m.id.clone(), n)).collect();
         let chance = Chance::new(plan.seed);
         let (noise_permille, bad_permille) = (plan.noise_permille, plan.failures.bad_permille);
-        Self { machines, by_id, chance, noise_permille, bad_permille, spans: Vec::new() }
+        Self { machines, by_id, shelves: BTreeMap::new(), chance, noise_permille, bad_permille, spans: Vec::new() }
     }
 
     /// The number of this device.
@@ -111,7 +113,8 @@ impl World {
         if doing.state != TaskState::Running || doing.started_at + doing.takes_ms > now {
             return;
         }
-        let (action, lane, slot) = (doing.task.action, doing.task.lane, doing.task.params.oven.clone());
+        let params = &doing.task.params;
+        let (action, lane, slot) = (doing.task.action, doing.task.lane, params.oven.clone().or(params.shelf.clone()));
         self.record(number, attempt, now, "");
         let code = match action {
             Action::Inspect if self.chance.happens(self.bad_permille) => "FAIL",
@@ -128,7 +131,7 @@ impl World {
 
     fn moved(&mut self, number: usize, pizza: PizzaId, action: Action, lane: u8, slot: Option<&Place>) {
         match (action, slot) {
-            (Action::Load, Some(slot)) => {
+            (Action::Load | Action::Shelve, Some(slot)) => {
                 self.machines[number].holds.remove(&lane);
                 self.put(slot, Some(Content::Pizza(pizza)));
             }
@@ -146,7 +149,13 @@ impl World {
 
     /// Something lies there now, or nothing.
     pub fn put(&mut self, place: &Place, content: Option<Content>) {
-        let number = self.number(&place.device);
+        let Some(number) = self.by_id.get(&place.device).copied() else {
+            match content {
+                Some(content) => self.shelves.insert(place.clone(), content),
+                None => self.shelves.remove(place),
+            };
+            return;
+        };
         let machine = &mut self.machines[number];
         match content {
             Some(content) => machine.holds.insert(place.lane, content),

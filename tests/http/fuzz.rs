@@ -11,7 +11,7 @@ use tower::ServiceExt;
 use crate::support::{Kitchen, sources};
 
 const METHODS: [&str; 7] = ["GET", "PUT", "POST", "DELETE", "PATCH", "HEAD", "OPTIONS"];
-const PATHS: [&str; 25] = [
+const PATHS: [&str; 28] = [
     "/v1/orders",
     "/v1/orders/{}",
     "/v1/orders/{}/history",

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use brigade::device::sim::{Record, World};
-use brigade::kitchen::recipe::{Settings, built_in_menu};
+use brigade::kitchen::recipe::{NMinusOne, Settings, built_in_menu};
 use brigade::kitchen::{Command, DeviceKind, Millis, RecipeId};
 
 use crate::agenda::{Agenda, Event};
@@ -153,7 +153,10 @@ impl Simulation {
         self.elect(None);
         let leader = self.raft.leader.expect("everybody hears everybody");
         let speed = self.speed;
-        let settings = Settings { quarantine_ms: 20_000, feed: true, ..Settings::default() };
+        let n_minus_one = [NMinusOne::Off, NMinusOne::Shelf, NMinusOne::Strict][self.chance.below(3)];
+        let shelf = self.chance.happens(5_000).then(|| ("shelf1".parse().expect("an id"), 2));
+        let shelves = shelf.into_iter().collect();
+        let settings = Settings { quarantine_ms: 20_000, feed: true, n_minus_one, shelves, ..Settings::default() };
         self.propose(leader, Command::Configure { settings }, None, Purpose::Other);
         for recipe in built_in_menu() {
             self.recipes.push(recipe.id.clone());

@@ -36,17 +36,18 @@ impl Client {
         Self { http: http.unwrap_or_default(), apis }
     }
 
-    /// The line, once so many devices are there and the kitchen is NORMAL.
-    pub async fn line_when_normal(&self, devices: usize) -> Option<Line> {
+    /// The line, once so many devices are there and all of them are up. (A line with one robot after the ovens is never NORMAL.)
+    pub async fn line_when_up(&self, devices: usize) -> Option<Line> {
         let there = self.get("/v1/devices").await?.pointer("/items")?.as_array()?.len();
         if there < devices {
             return None;
         }
         let kitchen = self.get("/v1/kitchen").await?;
-        if kitchen.pointer("/state")?.as_str()? != "NORMAL" {
+        let count = |stage: &str, which: &str| kitchen.pointer(&format!("/capacity/{stage}/{which}"))?.as_u64();
+        if ["prep", "bake", "finish", "inspect"].iter().any(|s| count(s, "up") != count(s, "of")) {
             return None;
         }
-        let up = |stage: &str| Some(kitchen.pointer(&format!("/capacity/{stage}/up"))?.as_u64()? as u32);
+        let up = |stage: &str| Some(count(stage, "up")? as u32).filter(|up| *up > 0);
         Some(Line { before: up("prep")?, slots: up("bake")?, after: up("finish")? })
     }
 

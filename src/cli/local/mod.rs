@@ -35,7 +35,7 @@ pub async fn wait_until_open(
             bail!("stopped");
         }
         processes.check()?;
-        if let Some(line) = client.line_when_normal(devices).await {
+        if let Some(line) = client.line_when_up(devices).await {
             return Ok(line);
         }
         if Instant::now() > limit {

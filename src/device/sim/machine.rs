@@ -153,7 +153,11 @@ impl Machine {
             Action::Shelve => match self.world.carry(&gripper, shelf_of(order)) {
                 Ok(_) => {
                     self.known.remove(&order.lane);
-                    self.record("shelved", Some(order), |_| {});
+                    let shelf = shelf_of(order);
+                    self.record("shelved", Some(order), |entry| {
+                        entry.oven = Some(shelf.device.to_string());
+                        entry.slot = Some(shelf.lane);
+                    });
                 }
                 Err(mishap) => return failed(mishap.code()),
             },

@@ -36,7 +36,8 @@ impl World {
             ("started", _) if fact.op.as_deref() == Some("prep") => self.appear(line, pizza, gripper),
             ("placed", Some(slot)) => self.go(line, pizza, &gripper, slot),
             ("picked", Some(slot)) => self.go(line, pizza, &slot, gripper),
-            ("packed" | "discarded" | "cleared" | "shelved", _) => {
+            ("shelved", Some(slot)) => self.go(line, pizza, &gripper, slot),
+            ("packed" | "discarded" | "cleared", _) => {
                 self.places.remove(pizza);
                 Ok(())
             }

@@ -1,9 +1,11 @@
 //! Recipes and settings, as they are read and written. Both are replaced whole: read, change, put.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::kitchen::recipe::{Gates, NMinusOne, Settings};
-use crate::kitchen::{Gate, Millis, Recipe, RecipeId};
+use crate::kitchen::{DeviceId, Gate, Millis, Recipe, RecipeId};
 
 /// A recipe as it is read.
 #[derive(Clone, Debug, Serialize)]
@@ -178,6 +180,8 @@ settings! {
     uncertain_ms: Millis,
     /// What must still hold if any one after-oven robot is lost: off, shelf or strict.
     n_minus_one: NMinusOne,
+    /// Shelves on which after-oven robots put a pizza down, and how many slots each has.
+    shelves: BTreeMap<DeviceId, u8>,
     /// A pizza may be overtaken by pizzas that are promised up to so much later.
     overtake_ms: Millis,
     /// The promise of an order that names none.

@@ -13,6 +13,8 @@ struct Inside {
     until: Millis,
     from: Millis,
     span: Millis,
+    /// How long it takes to take it out and put it onto a shelf.
+    put_down: Millis,
 }
 
 impl Kitchen {
@@ -77,10 +79,19 @@ impl Kitchen {
         let robot = &plan.robots[passage.robot];
         let mut inside = self.inside_ovens();
         let (from, span) = (passage.bake_end, robot.exit_ms(recipe));
-        inside.push(Inside { until: from + last_call(recipe), from, span });
+        inside.push(Inside { until: from + last_call(recipe), from, span, put_down: 2 * recipe.transfer_ms });
         inside.sort_unstable();
+        self.shorten_by_shelf(&mut inside);
         let at_work: Vec<Millis> = plan.robots.iter().map(|r| self.free_of_present_work(r.id)).collect();
         (0..at_work.len()).map(|lost| latest_leaves(&inside, &at_work, lost)).max().unwrap_or(0)
+    }
+
+    /// With a shelf in reckoning, the first to leave are only put down there.
+    fn shorten_by_shelf(&self, inside: &mut [Inside]) {
+        if self.settings().n_minus_one == NMinusOne::Shelf {
+            let slots = self.free_shelf_slots().len();
+            inside.iter_mut().take(slots).for_each(|pizza| pizza.span = pizza.put_down);
+        }
     }
 
     fn inside_ovens(&self) -> Vec<Inside> {
@@ -88,7 +99,8 @@ impl Kitchen {
             let waits = matches!(p.state, PizzaState::Loading | PizzaState::Baking | PizzaState::Baked);
             let recipe = self.recipes.get(&p.recipe).filter(|_| waits)?;
             let (from, exit) = (p.bake_end?.max(self.meta.now), p.exit.as_ref()?);
-            Some(Inside { until: p.bake_end? + last_call(recipe), from, span: exit.until - exit.from })
+            let (until, span) = (p.bake_end? + last_call(recipe), exit.until - exit.from);
+            Some(Inside { until, from, span, put_down: 2 * recipe.transfer_ms })
         };
         self.active_pizzas().filter_map(inside).collect()
     }

@@ -4,7 +4,7 @@
 //! reserved to take it out inside its window; delaying a load is cheap, delaying an unload burns food. A pass looks at the
 //! pizzas that are under way and at the most urgent of those that wait, so its cost does not grow with the queue.
 //!
-//! By file: `plan` (when slots and robots fall free), `choose` (which pizza costs the least), `prep`, `load`, `unload` (what is begun), `exits`
+//! By file: `plan` (when slots and robots fall free), `choose` (which pizza costs the least), `prep`, `load`, `unload`, `shelve` (what is begun), `exits`
 //! (reserved, lost, found again; what if a robot is lost), `forecast` (quotes), `explain` (why).
 
 mod choose;
@@ -14,6 +14,7 @@ pub mod forecast;
 mod load;
 mod plan;
 mod prep;
+mod shelve;
 mod unload;
 
 use super::ids::{Millis, PizzaId};
@@ -44,6 +45,7 @@ impl Kitchen {
             self.open_loads();
             self.finish_unloaded();
             self.unload_baked();
+            self.fetch_shelved();
             self.reserve_slots();
             self.begin_preps();
             self.clear_lanes();

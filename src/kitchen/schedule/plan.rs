@@ -230,7 +230,20 @@ impl Kitchen {
                 robot.take(span);
             }
         }
+        self.take_for_shelved(&mut robots);
         robots
+    }
+
+    /// What lies on a shelf is finished by whoever has time for it first.
+    fn take_for_shelved(&self, robots: &mut [Robot<'_>]) {
+        for id in self.shelved() {
+            let Some(recipe) = self.pizzas.get(&id).and_then(|p| self.recipes.get(&p.recipe)) else { continue };
+            let gap = |robot: &Robot<'_>| robot.gap(self.meta.now, 0, robot.exit_ms(recipe));
+            if let Some(robot) = robots.iter_mut().min_by_key(|r| gap(r)) {
+                let from = gap(robot);
+                robot.take((from, from + robot.exit_ms(recipe)));
+            }
+        }
     }
 
     /// The after-oven robot that a pizza is with, or will be.

@@ -8,7 +8,7 @@ use crate::kitchen::report::{AttemptId, Job, TaskId};
 use crate::kitchen::{Action, Device, Kitchen};
 
 impl Kitchen {
-    /// What an after-oven robot holds, and no verdict keeps, is finished there.
+    /// What an after-oven robot holds, and no verdict keeps, is finished there, or put down where that saves another one.
     pub(super) fn finish_unloaded(&mut self) {
         for pizza in self.in_state(PizzaState::Unloaded) {
             let Some(place) = pizza.place().cloned() else { continue };
@@ -16,6 +16,9 @@ impl Kitchen {
                 continue;
             }
             let Some(recipe) = self.recipe_of(&pizza) else { continue };
+            if self.shelve(&pizza, &place, &recipe) {
+                continue;
+            }
             let params = Params { ms: recipe.finish_ms, recipe: Some(pizza.recipe.to_string()), ..Params::default() };
             let start = self.start(Job::Finish, vec![place], params);
             self.open_attempt(pizza.id, start);
@@ -60,7 +63,7 @@ impl Kitchen {
     }
 
     /// Another pizza would burn if this robot took care of this one first.
-    fn is_needed_elsewhere(&self, robot: &DeviceId, pizza: &Pizza, recipe: &Recipe) -> bool {
+    pub(super) fn is_needed_elsewhere(&self, robot: &DeviceId, pizza: &Pizza, recipe: &Recipe) -> bool {
         let busy_ms = self.expected_ms(robot, Action::Unload, recipe.transfer_ms)
             + self.pace(robot, Action::Finish, &recipe.id).mean_ms(recipe.finish_ms);
         let done_at = self.meta.now + busy_ms;
