@@ -1,6 +1,6 @@
 //! What is to be simulated: a line of devices, a menu, orders, failures, and the site's settings.
 
-use crate::kitchen::{Millis, Recipe, RecipeId, Settings};
+use crate::kitchen::{DeviceKind, Millis, Recipe, RecipeId, Settings};
 
 /// How many devices of each kind there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +15,19 @@ pub struct LinePlan {
     pub after: u32,
     /// Cameras.
     pub cameras: u32,
+}
+
+impl LinePlan {
+    /// What stands in the line, in the order in which pizzas pass it: the beginning of the devices' names, their kind, how many they
+    /// are, and lanes of each. The first device of a kind is number 1.
+    pub fn devices(&self) -> [(&'static str, DeviceKind, u32, u32); 4] {
+        [
+            ("b", DeviceKind::BeforeOven, self.before, 1),
+            ("oven", DeviceKind::Oven, self.ovens, self.slots_per_oven),
+            ("a", DeviceKind::AfterOven, self.after, 1),
+            ("camera", DeviceKind::Camera, self.cameras, 1),
+        ]
+    }
 }
 
 impl std::fmt::Display for LinePlan {

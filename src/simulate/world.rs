@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::kitchen::{
-    Action, AttemptId, Content, DeviceId, DeviceKind, Instruction, Millis, Op, PizzaId, Place, TaskState,
-};
+use crate::kitchen::{Action, AttemptId, Content, DeviceId, Instruction, Millis, Op, PizzaId, Place, TaskState};
 
 use super::chance::Chance;
 use super::machine::Machine;
@@ -34,15 +32,8 @@ pub struct Started {
 impl World {
     /// The devices of a plan.
     pub fn new(plan: &Plan) -> Self {
-        let line = plan.line;
-        let kinds = [
-            ("b", DeviceKind::BeforeOven, line.before, 1),
-            ("oven", DeviceKind::Oven, line.ovens, line.slots_per_oven),
-            ("a", DeviceKind::AfterOven, line.after, 1),
-            ("camera", DeviceKind::Camera, line.cameras, 1),
-        ];
         let mut machines = Vec::new();
-        for (name, kind, count, lanes) in kinds {
+        for (name, kind, count, lanes) in plan.line.devices() {
             machines.extend((1..=count).map(|n| Machine::new(format!("{name}{n}"), kind, lanes)));
         }
         let by_id = machines.iter().enumerate().map(|(n, m)| (m.id.clone(), n)).collect();
