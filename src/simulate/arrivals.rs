@@ -1,5 +1,6 @@
 //! Orders that will come: all at once, at a rate with peaks, or from a file.
 
+use crate::kitchen::recipe::Gates;
 use crate::kitchen::{Millis, Recipe, RecipeId};
 
 use super::chance::Chance;
@@ -9,6 +10,26 @@ use super::plan::{Arrival, BadPlan};
 pub fn at_once(menu: &[Recipe], pizzas: usize, promise_ms: Option<Millis>) -> Vec<Arrival> {
     let order = |n: usize| Arrival { at: 0, items: vec![menu[n % menu.len()].id.clone()], promise_ms, priority: 0 };
     (0..pizzas).map(order).collect()
+}
+
+/// So many recipes as the reference set has them (docs/SCHEDULING.md): each span drawn anew, a window of 25 s, no cameras. Every pizza of
+/// the set has a recipe of its own, so that nothing can be learned from the one before.
+pub fn reference_menu(pizzas: usize, seed: u64) -> Vec<Recipe> {
+    let mut chance = Chance::new(seed.wrapping_mul(7_919).wrapping_add(13));
+    let mut recipe = |n: usize| Recipe {
+        id: format!("p{n}").parse().expect("a letter and a number are an id"),
+        version: 0,
+        title: format!("Pizza {n} of the reference set"),
+        prep_ms: chance.between(45_000, 90_000),
+        transfer_ms: 8_000,
+        bake_ms: chance.between(150_000, 270_000),
+        window_ms: 25_000,
+        stale_ms: 900_000,
+        finish_ms: chance.between(30_000, 60_000),
+        oven_program: "reference".to_owned(),
+        gates: Gates::default(),
+    };
+    (0..pizzas).map(&mut recipe).collect()
 }
 
 /// Orders at a rate.

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::kitchen::limit::{Line, lower_bound, steady_rate};
+use crate::kitchen::limit::{Bottleneck, Line, lower_bound, steady_rate};
 use crate::kitchen::report::Job;
-use crate::kitchen::{Event, Kitchen, Millis, OrderId, OrderStatus, PizzaId, PizzaState, Recipe, Reply, Spoiled};
+use crate::kitchen::{
+    Event, Kitchen, Millis, OrderId, OrderStatus, PizzaId, PizzaState, Recipe, RecipeId, Reply, Spoiled,
+};
 
 use super::plan::{Arrival, Plan};
 
@@ -68,7 +70,7 @@ pub struct Outcome {
     pub remade_by: BTreeMap<String, u64>,
     /// From the first order to the last pizza.
     pub makespan_ms: Millis,
-    /// No schedule is faster, for all orders at once and without failures.
+    /// No schedule is faster, without failures and with the times of the recipes.
     pub lower_bound_ms: Millis,
     /// What bounds it.
     pub bounded_by: &'static str,
@@ -148,7 +150,7 @@ impl Tally {
         let asked: Vec<Recipe> =
             plan.arrivals.iter().flat_map(|a| &a.items).filter_map(|id| Some((*recipes.get(id)?).clone())).collect();
         let line = limits_of(plan);
-        let (lower_bound_ms, by) = lower_bound(&asked, line).map_or((0, "nothing"), |(ms, by)| (ms, by.as_str()));
+        let (lower_bound_ms, by) = bound_of(plan, &recipes).map_or((0, "nothing"), |(ms, by)| (ms, by.as_str()));
         let steady = steady_rate(&asked, line);
         let first = plan.arrivals.iter().map(|a| a.at).min().unwrap_or(0);
         let makespan_ms = self.last_packed.saturating_sub(first);
@@ -185,6 +187,24 @@ impl Tally {
     }
 }
 
+/// Where orders come over time, it is looked at what is bounded from so many moments on.
+const MOMENTS: usize = 64;
+
+/// No schedule is faster: what comes from some moment on takes at least so long from then on. All of it, where all comes at once.
+fn bound_of(plan: &Plan, recipes: &BTreeMap<&RecipeId, &Recipe>) -> Option<(Millis, Bottleneck)> {
+    let mut moments: Vec<Millis> = plan.arrivals.iter().map(|a| a.at).collect();
+    moments.sort_unstable();
+    moments.dedup();
+    let (first, last) = (*moments.first()?, *moments.last()?);
+    let step = moments.len().div_ceil(MOMENTS);
+    let from = |moment: Millis| {
+        let later = plan.arrivals.iter().filter(|a| a.at >= moment).flat_map(|a| &a.items);
+        let pizzas: Vec<Recipe> = later.filter_map(|id| Some((*recipes.get(id)?).clone())).collect();
+        lower_bound(&pizzas, limits_of(plan)).map(|(ms, by)| (moment - first + ms, by))
+    };
+    moments.into_iter().step_by(step).chain([last]).filter_map(from).max_by_key(|(ms, _)| *ms)
+}
+
 /// The line as the limits count it.
 pub fn limits_of(plan: &Plan) -> Line {
     let line = plan.line;
@@ -218,7 +238,20 @@ fn busy(plan: &Plan, spans: &[Span], now: Millis) -> BTreeMap<&'static str, f64>
 
 #[cfg(test)]
 mod tests {
-    use super::quantile;
+    use super::*;
+    use crate::kitchen::recipe::built_in_menu;
+
+    #[test]
+    fn what_comes_late_is_bounded_from_when_it_comes() {
+        let mut plan = Plan::new("2/4/2".parse().unwrap(), built_in_menu());
+        let order = |at| Arrival { at, items: vec!["funghi".parse().unwrap()], promise_ms: None, priority: 0 };
+        plan.arrivals = vec![order(60_000), order(3_660_000)];
+        let recipes = plan.menu.iter().map(|r| (&r.id, r)).collect();
+        let funghi = plan.menu.iter().find(|r| r.id.as_str() == "funghi").unwrap();
+        assert_eq!(bound_of(&plan, &recipes), Some((3_600_000 + funghi.work_ms(), Bottleneck::LongestJob)));
+        plan.arrivals.clear();
+        assert_eq!(bound_of(&plan, &BTreeMap::new()), None);
+    }
 
     #[test]
     fn a_quantile_is_one_of_the_values() {
