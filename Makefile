@@ -5,10 +5,10 @@ CARGO ?= cargo
 DEMO  ?= --orders 20 --exit
 SEEDS ?= 10000
 
-.PHONY: help demo test verify fix build bench simulate chaos power mutants missing
+.PHONY: help demo test verify fix build bench bench-schedule simulate chaos power mutants missing
 
 help: ## List the commands
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 demo: build ## Run a kitchen of three replicas on this machine; DEMO="--orders 5 --kill-leader-every 5 --exit"
 	$(CARGO) run --quiet -- demo $(DEMO)
@@ -37,8 +37,11 @@ build: missing ## Build the program
 	@scripts/say-what-is-built
 	$(CARGO) build
 
-bench: missing ## Measure: commands applied per second, commit latency
+bench: missing ## Measure: commands applied per second, and the schedule beside its limit (see bench-schedule)
 	$(CARGO) bench
+
+bench-schedule: missing ## The schedule on the benchmark set: burnt pizzas and time beside the limit, cost of a pass; ONLY=pass
+	$(CARGO) bench --bench schedule -- $(ONLY)
 
 simulate: missing ## The kitchen in virtual time from seeds: SEEDS=10000 (and FROM=0); SEED=17 shows one run
 	@scripts/say-what-is-built
