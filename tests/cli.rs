@@ -10,12 +10,13 @@ use process::{Ended, Kitchen, brigade, free_address, run};
 use serde_json::Value;
 
 /// Every command and subcommand.
-const COMMANDS: [&str; 39] = [
+const COMMANDS: [&str; 40] = [
     "",
     "controller",
     "device",
     "broker",
     "demo",
+    "simulate",
     "bench",
     "check-history",
     "ctl",

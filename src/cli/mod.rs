@@ -12,6 +12,7 @@ pub mod ctl;
 pub mod demo;
 pub mod device;
 pub mod local;
+pub mod simulate;
 
 /// Runs kitchens of pizza-cooking robots, and does not stop.
 #[derive(Parser)]
@@ -31,6 +32,8 @@ enum Command {
     Broker(broker::Args),
     /// Run a whole kitchen on this machine and cook some orders
     Demo(demo::Args),
+    /// Cook orders on a line of devices in virtual time, to plan a kitchen
+    Simulate(simulate::Args),
     /// Measure this program on this machine, each figure beside the limit of disk or network
     Bench(bench::Args),
     /// Judge the history of a run: what clients, devices, replicas and faults wrote down
@@ -56,6 +59,7 @@ pub fn main() -> ExitCode {
             Command::Device(args) => exit_code(device::run(args).await),
             Command::Broker(args) => exit_code(broker::run(args).await),
             Command::Demo(args) => demo::run(args).await,
+            Command::Simulate(args) => simulate::run(args).await,
             Command::Bench(args) => exit_code(bench::run(args).await),
             Command::CheckHistory(args) => check_history::run(&args),
             Command::Ctl(args) => ctl::run(args).await,
