@@ -26,6 +26,14 @@ const ALL_TIMES: [Times; 3] = [
     Times { name: "robots fail", noise_permille: 0, failures: ROBOTS },
 ];
 
+/// What is kept in hand, slots of a shelf, and the name of both.
+const POLICIES: [(NMinusOne, u8, &str); 4] = [
+    (NMinusOne::Off, 0, "off"),
+    (NMinusOne::Strict, 0, "strict"),
+    (NMinusOne::Strict, 4, "strict+4"),
+    (NMinusOne::Shelf, 4, "shelf+4"),
+];
+
 /// Sums over instances.
 #[derive(Default)]
 struct Sum {
@@ -46,8 +54,8 @@ pub fn print(title: &str, sets: &[Set]) {
     println!("{}", row(&head.map(str::to_owned)));
     for times in ALL_TIMES {
         for set in sets {
-            for (policy, name) in [(NMinusOne::Off, "off"), (NMinusOne::Strict, "strict")] {
-                let sum = sum(set, policy, times);
+            for (policy, shelf, name) in POLICIES {
+                let sum = sum(set, policy, shelf, times);
                 println!("{}", row(&sum.cells(&set.name, name, times.name)));
             }
         }
@@ -55,13 +63,19 @@ pub fn print(title: &str, sets: &[Set]) {
     println!();
 }
 
-fn sum(set: &Set, policy: NMinusOne, times: Times) -> Sum {
+fn sum(set: &Set, policy: NMinusOne, shelf: u8, times: Times) -> Sum {
     let mut sum = Sum::default();
     for (seed, menu) in (0..).zip(&set.instances) {
         let mut plan = Plan::new(set.line.parse().expect("the lines of the sets are lines"), menu.clone());
         // Nobody is refused: what is asked is how long all of it takes.
         plan.arrivals = at_once(menu, menu.len(), Some(24 * 3_600_000));
-        plan.settings = Settings { n_minus_one: policy, open_pizzas_max: 100_000, ..Settings::default() };
+        plan.settings = Settings {
+            n_minus_one: policy,
+            open_pizzas_max: 100_000,
+            admit_late_ms: 30 * 24 * 3_600_000,
+            shelves: (shelf > 0).then(|| ("shelf1".parse().expect("an id"), shelf)).into_iter().collect(),
+            ..Settings::default()
+        };
         (plan.noise_permille, plan.failures, plan.seed) = (times.noise_permille, times.failures, seed);
         sum.add(&run(&plan));
     }

@@ -32,10 +32,10 @@ pub struct Pace {
     pub deviation: u32,
 }
 
-/// Before anything was seen: as the recipe says, give or take a tenth.
+/// Before anything was seen: as the recipe says, give or take 3 %.
 impl Default for Pace {
     fn default() -> Self {
-        Self { seen: 0, mean: 1_000, deviation: 30 }
+        Self { seen: 0, mean: 1_000, deviation: 20 }
     }
 }
 

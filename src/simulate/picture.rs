@@ -26,12 +26,13 @@ const AXIS: f64 = 44.0;
 const READY: f64 = 180.0;
 
 /// Kinds of work, with their colour in the legend.
-const COLOURS: [(&str, &str, &[Job]); 7] = [
+const COLOURS: [(&str, &str, &[Job]); 8] = [
     ("prep", "#4e79a7", &[Job::Prep]),
     ("load", "#a0cbe8", &[Job::Load]),
     ("bake", "#f28e2b", &[Job::Bake]),
     ("unload", "#8cd17d", &[Job::Unload]),
-    ("finish", "#59a14f", &[Job::Finish, Job::Shelve]),
+    ("finish", "#59a14f", &[Job::Finish]),
+    ("shelf", "#edc948", &[Job::Shelve, Job::Fetch]),
     ("inspect", "#b07aa1", &[Job::InspectPrep, Job::InspectBake, Job::InspectFinish]),
     ("discard", "#4a4a4a", &[Job::Discard]),
 ];

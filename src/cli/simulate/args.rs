@@ -47,6 +47,9 @@ pub struct Args {
     /// What orders are promised that name nothing else, in minutes [default: 30; with --at-once 1440]
     #[arg(long, value_name = "MINUTES", value_parser = within::<0, 1_440>)]
     promise: Option<f64>,
+    /// A shelf with so many slots, onto which robots after the ovens put a pizza while another one would burn
+    #[arg(long, value_name = "SLOTS", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=16))]
+    pub shelf: u8,
     /// Each action takes up to so many per cent more or less than the recipe says
     #[arg(long, value_name = "PERCENT", default_value = "0", value_parser = within::<0, 90>)]
     pub noise: f64,

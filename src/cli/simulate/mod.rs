@@ -125,6 +125,11 @@ fn plan(args: &Args, scenario: &Scenario, line: LinePlan, policy: Policy, seed: 
         // What is asked here is how long it takes, not what would be refused.
         open_pizzas_max: 1_000_000,
         pizzas_per_order_max: 1_000,
+        admit_late_ms: 30 * 24 * 3_600_000,
+        shelves: (args.shelf > 0)
+            .then(|| ("shelf1".parse().expect("a word is an id"), args.shelf))
+            .into_iter()
+            .collect(),
         ..Settings::default()
     };
     let failures = args.failures();

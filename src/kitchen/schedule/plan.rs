@@ -108,9 +108,9 @@ impl Pacing {
     }
 }
 
-/// Half of a spread before and half after: one pizza in ten is later than the whole of it, and the window takes up the rest.
+/// Most of a spread before, and as much after: one pizza in ten is later than the whole of it, and the window takes up the rest.
 fn margin(spread_ms: Millis) -> Millis {
-    spread_ms * 5 / 8
+    spread_ms * 7 / 8
 }
 
 /// Only a quarter of the window is planned away: the rest is for what comes late.
