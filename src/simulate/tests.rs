@@ -1,33 +1,13 @@
 //! A kitchen that is planned and cooked through: nothing burns, and it is near the limit.
 
-use crate::kitchen::recipe::{Gates, NMinusOne, Recipe, built_in_menu};
+use crate::kitchen::recipe::{NMinusOne, built_in_menu};
 use crate::kitchen::report::Job;
 
-use super::chance::Chance;
 use super::plan::{Failures, Plan};
 use super::{arrivals, run};
 
-/// So many pizzas, no two alike: prep 45–90 s, bake 150–270, finish 30–60, transfers of 8 s, 25 s until they burn.
-fn unlike(pizzas: usize, seed: u64) -> Vec<Recipe> {
-    let mut chance = Chance::new(seed);
-    let recipe = |n: usize| Recipe {
-        id: format!("p{n}").parse().expect("an id"),
-        version: 0,
-        title: String::new(),
-        prep_ms: chance.between(45_000, 90_000),
-        transfer_ms: 8_000,
-        bake_ms: chance.between(150_000, 270_000),
-        window_ms: 25_000,
-        stale_ms: 900_000,
-        finish_ms: chance.between(30_000, 60_000),
-        oven_program: "hot".to_owned(),
-        gates: Gates::default(),
-    };
-    (0..pizzas).map(recipe).collect()
-}
-
 fn plan(line: &str, pizzas: usize) -> Plan {
-    let mut plan = Plan::new(line.parse().expect("a line"), unlike(pizzas, 7));
+    let mut plan = Plan::new(line.parse().expect("a line"), arrivals::reference_menu(pizzas, 7));
     plan.arrivals = arrivals::at_once(&plan.menu, pizzas, Some(24 * 3_600_000));
     plan.settings.admit_late_ms = 24 * 3_600_000;
     plan.settings.n_minus_one = NMinusOne::Off;

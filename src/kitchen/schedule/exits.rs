@@ -79,11 +79,12 @@ impl Kitchen {
         let robot = &plan.robots[passage.robot];
         let mut inside = self.inside_ovens();
         let (from, span) = (passage.bake_end, robot.exit_ms(recipe));
-        inside.push(Inside { until: from + last_call(recipe), from, span, put_down: 2 * recipe.transfer_ms });
+        let until = from + last_call(recipe);
+        inside.push(Inside { until, from, span, put_down: 2 * recipe.transfer_ms });
         inside.sort_unstable();
         self.shorten_by_shelf(&mut inside);
         let at_work: Vec<Millis> = plan.robots.iter().map(|r| self.free_of_present_work(r.id)).collect();
-        (0..at_work.len()).map(|lost| latest_leaves(&inside, &at_work, lost)).max().unwrap_or(0)
+        (0..at_work.len()).map(|lost| latest_leaves(&inside, &at_work, lost, until)).max().unwrap_or(0)
     }
 
     /// With a shelf in reckoning, the first to leave are only put down there.
@@ -130,14 +131,15 @@ fn last_call(recipe: &Recipe) -> Millis {
 }
 
 /// By how much something would be late if the robots that remain took everything out, the first to burn first.
-fn latest_leaves(inside: &[Inside], free_at: &[Millis], lost: usize) -> Millis {
+/// What must leave before the new one (`since`) is none of its doing, and is not asked.
+fn latest_leaves(inside: &[Inside], free_at: &[Millis], lost: usize, since: Millis) -> Millis {
     let mut free_at = free_at.to_vec();
     free_at.swap_remove(lost);
     let late = |pizza: &Inside| {
         let robot = free_at.iter_mut().min().expect("there are at least two robots");
         let out_at = (*robot).max(pizza.from);
         *robot = out_at + pizza.span;
-        out_at.saturating_sub(pizza.until)
+        if pizza.until < since { 0 } else { out_at.saturating_sub(pizza.until) }
     };
     inside.iter().map(late).max().unwrap_or(0)
 }

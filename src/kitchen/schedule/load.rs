@@ -99,6 +99,7 @@ impl Kitchen {
             }
             let late_ms = self.late_after_a_loss(&plan, recipe, &passage);
             if late_ms > 0 {
+                let late_ms = late_ms.max(RETRY_MS_MIN);
                 soonest = Some(soonest.map_or(late_ms, |s| s.min(late_ms)));
                 continue;
             }
@@ -165,3 +166,7 @@ impl Kitchen {
         self.devices.values().find_map(slot)
     }
 }
+
+/// When to ask again, at the earliest, whether what is in the ovens could do without any one robot: it changes with what robots finish, and not
+/// with time alone.
+const RETRY_MS_MIN: Millis = 250;

@@ -26,6 +26,10 @@ use super::{Device, Kitchen};
 /// How many waiting pizzas a pass looks at.
 const LOOK_AHEAD: usize = 64;
 
+/// A pass that found nothing to begin yet is repeated after so long at the earliest: what is waited for may move along with the clock, and
+/// each repetition is an entry of the log.
+const REPLAN_MS_MIN: Millis = 50;
+
 /// Where a waiting pizza stands in the queue: priority, then slack (promise − work), then arrival.
 pub type QueueKey = (i16, i64, PizzaId);
 
@@ -101,7 +105,7 @@ impl Kitchen {
     }
 
     pub(in crate::kitchen) fn replan_in(&mut self, ms: Millis) {
-        let at = self.meta.now + ms.max(1);
+        let at = self.meta.now + ms.max(REPLAN_MS_MIN);
         self.meta.replan_at = Some(self.meta.replan_at.map_or(at, |before| before.min(at)));
     }
 }
