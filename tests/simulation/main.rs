@@ -26,9 +26,8 @@ mod voice;
 
 use many::{Plan, run_many};
 
-/// What a few hundred seeds must have come upon, or they prove nothing. Duplicates that a device refuses and verdicts of UNSURE are too rare to
-/// be asked of so few.
-const MUST_BE_SEEN: [&str; 44] = [
+/// What a few hundred seeds must have come upon, or they prove nothing.
+const MUST_BE_SEEN: [&str; 46] = [
     "leaders killed",
     "followers killed",
     "all controllers killed",
@@ -62,6 +61,7 @@ const MUST_BE_SEEN: [&str; 44] = [
     "ambushes at a report",
     "refused StaleEpoch",
     "refused StaleBoot",
+    "refused Duplicate",
     "refused RejectedBusy",
     "tasks expired",
     "failed JAMMED",
@@ -73,6 +73,7 @@ const MUST_BE_SEEN: [&str; 44] = [
     "twins told from each other",
     "recipes changed",
     "judged FAIL",
+    "judged UNSURE",
 ];
 
 #[test]

@@ -10,7 +10,7 @@ use crate::run::{Outcome, run};
 use crate::seen::Seen;
 
 /// How many seeds a usual run looks at.
-const SEEDS: u64 = 200;
+const SEEDS: u64 = 300;
 
 /// How many lines of a failed run are shown.
 const TAIL: usize = 250;
