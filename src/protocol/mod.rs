@@ -7,6 +7,7 @@
 mod cmd;
 mod conn;
 mod error;
+pub mod exchange;
 mod facts;
 mod id;
 mod lease;
