@@ -10,7 +10,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("raft", &["kitchen", "defect", "mutation", "clock", "telemetry", "shutdown"]),
     ("mqtt", &["protocol", "clock", "telemetry", "shutdown"]),
     ("leader", &["kitchen", "protocol", "raft", "mqtt", "defect", "clock", "telemetry", "shutdown"]),
-    ("http", &["kitchen", "mutation", "protocol", "raft", "leader", "defect", "clock", "telemetry", "shutdown"]),
+    ("http", &["kitchen", "mutation", "protocol", "raft", "leader", "defect", "clock", "telemetry", "shutdown", "web"]),
     ("device", &["protocol", "mqtt", "history", "defect", "clock", "telemetry", "shutdown"]),
     ("history", &[]),
     ("simulate", &["kitchen"]),
@@ -18,6 +18,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("defect", &[]),
     ("shutdown", &[]),
     ("telemetry", &[]),
+    ("web", &[]),
 ];
 
 /// Library, and the only folders that may name it.

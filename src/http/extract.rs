@@ -6,11 +6,12 @@ use std::str::FromStr;
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
-use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+
+use crate::web::{JsonFault, parse_json};
 
 use super::problems::{Kind, Problem};
 
@@ -106,31 +107,15 @@ pub(super) fn parse_or_default<T: DeserializeOwned + Default>(headers: &HeaderMa
 }
 
 pub(super) fn parse<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T, Problem> {
-    if !is_json(headers) {
-        let detail = "send the header content-type: application/json";
-        return Err(Problem::new(Kind::UnsupportedMediaType, detail));
-    }
-    // serde would take fields by position as well, and blame the type of what is no JSON at all.
-    if !bytes.trim_ascii_start().starts_with(b"{") {
-        return Err(match serde_json::from_slice::<serde::de::IgnoredAny>(bytes) {
-            Ok(_) => Problem::new(Kind::Invalid, "the body must be a JSON object"),
-            Err(error) => Problem::new(Kind::MalformedJson, error),
-        });
-    }
-    serde_json::from_slice(bytes).map_err(|error| {
-        let kind = match error.classify() {
-            serde_json::error::Category::Data if error.to_string().starts_with("unknown field") => Kind::UnknownField,
-            serde_json::error::Category::Data => Kind::Invalid,
-            _ => Kind::MalformedJson,
+    parse_json(headers, bytes).map_err(|fault| {
+        let kind = match &fault {
+            JsonFault::NotDeclared => Kind::UnsupportedMediaType,
+            JsonFault::Malformed(_) => Kind::MalformedJson,
+            JsonFault::UnknownField(_) => Kind::UnknownField,
+            JsonFault::NoObject | JsonFault::Invalid(_) => Kind::Invalid,
         };
-        Problem::new(kind, error)
+        Problem::new(kind, fault)
     })
-}
-
-fn is_json(headers: &HeaderMap) -> bool {
-    let value = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
 /// Who asks for something, and why: for the record.

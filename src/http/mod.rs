@@ -24,7 +24,6 @@ mod pizzas;
 pub mod problems;
 mod quotes;
 mod recipes;
-mod serve;
 pub mod views;
 
 use std::sync::Arc;
@@ -40,7 +39,7 @@ use crate::raft::RaftNode;
 
 use problems::{Kind, Problem};
 
-pub use serve::{Limits, serve};
+pub use crate::web::{Limits, serve};
 
 /// Who is at the other end: names for people.
 #[derive(Clone, Debug)]

@@ -5,15 +5,15 @@
 
 use std::fmt;
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::HeaderValue;
 use axum::response::{IntoResponse, Response};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::kitchen::Refusal;
 use crate::raft::{EventsError, MemberError, ProposeError, ReadError, TransferError};
+use crate::web::Document;
 
-/// What every problem type begins with.
-pub const TYPE_PREFIX: &str = "urn:brigade:problem:";
+pub use crate::web::TYPE_PREFIX;
 
 /// Set on a problem that proves that nothing was written, so that a replica that forwarded the request may try again.
 pub const NOT_APPLIED_HEADER: &str = "brigade-not-applied";
@@ -184,28 +184,14 @@ impl Problem {
         tracing::warn!(%error, "The database could not answer a request: {error}");
         Self::new(Kind::Storage, "ask another replica; the log of this one says more")
     }
-
-    fn body(&self) -> Value {
-        let (status, word, title) = self.0.kind.spec();
-        let mut body = json!({ "type": format!("{TYPE_PREFIX}{word}"), "title": title, "status": status });
-        body["detail"] = self.0.detail.clone().into();
-        for (name, value) in &self.0.fields {
-            body[name] = value.clone();
-        }
-        body
-    }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.0.kind.spec().0).expect("the table holds statuses");
-        let mut response = (status, self.body().to_string()).into_response();
+        let Content { kind, detail, retry_after_s, fields, not_applied: _ } = &*self.0;
+        let document = Document { spec: kind.spec(), detail, fields, retry_after_s: *retry_after_s };
+        let mut response = document.into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some(seconds) = self.0.retry_after_s {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
         if self.0.not_applied {
             headers.insert(NOT_APPLIED_HEADER, HeaderValue::from_static("true"));
         }
@@ -316,6 +302,8 @@ impl Problem {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::StatusCode;
+
     use super::*;
 
     #[test]
