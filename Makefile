@@ -15,7 +15,7 @@ demo: build ## Run a kitchen of three replicas on this machine; DEMO="--orders 5
 
 test: missing ## Run all tests
 	@scripts/say-what-is-built
-	BRIGADE_NEEDS_MOSQUITTO=1 $(CARGO) test
+	BRIGADE_NEEDS_MOSQUITTO=1 BRIGADE_NEEDS_POSTGRES=1 $(CARGO) test
 
 chaos: missing ## Break a kitchen at random: MINUTES=10 SEED=7, or KILLS=200 for kills of the leader alone
 	@scripts/say-what-is-built

@@ -8,6 +8,7 @@
 //! Layers, from below: `kitchen`, `protocol`, `raft` and `mqtt`, `leader`, `http` and `device`, `node` and `config`, `cli`. Imports
 //! point down only; tests/layers.rs holds that, and docs/ARCHITECTURE.md says why.
 
+pub mod backend;
 pub mod cli;
 pub mod clock;
 pub mod config;

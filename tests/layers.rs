@@ -11,6 +11,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("mqtt", &["protocol", "clock", "telemetry", "shutdown"]),
     ("leader", &["kitchen", "protocol", "raft", "mqtt", "defect", "clock", "telemetry", "shutdown"]),
     ("http", &["kitchen", "mutation", "protocol", "raft", "leader", "defect", "clock", "telemetry", "shutdown", "web"]),
+    ("backend", &["protocol", "defect", "clock", "telemetry", "shutdown", "web"]),
     ("device", &["protocol", "mqtt", "history", "defect", "clock", "telemetry", "shutdown"]),
     ("history", &[]),
     ("simulate", &["kitchen"]),
@@ -27,6 +28,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("rocksdb", &["raft"]),
     ("rumqttc", &["mqtt"]),
     ("mqtt5", &["mqtt"]),
+    ("sqlx", &["backend"]),
     ("anyhow", &["cli", "node.rs"]),
 ];
 

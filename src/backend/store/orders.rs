@@ -1,0 +1,315 @@
+//! Rows of orders and of their history. What a change is, is decided in `order.rs`; here it is written, by compare-and-set.
+
+use sqlx::AnyConnection;
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+use crate::backend::explain::Explanation;
+use crate::backend::new_order::NewOrder as Body;
+use crate::backend::order::{Standing, State};
+use crate::protocol::Id;
+
+use super::{Error, Store, flag, id, int, json, maybe_id, number, text, to_json};
+
+/// An order as the database has it.
+#[derive(Clone, Debug)]
+pub struct OrderRow {
+    /// Its client's id for it.
+    pub id: Id,
+    /// What its client stated.
+    pub body: Body,
+    /// Who placed it.
+    pub client: String,
+    /// How it stands.
+    pub standing: Standing,
+    /// Why it is so, if that was said.
+    pub reason: String,
+    /// The kitchen that gave it back last.
+    pub returned_by: Option<Id>,
+    /// Grows with every change.
+    pub revision: u64,
+    /// Wall time in milliseconds since 1970.
+    pub placed_wall: u64,
+    /// Wall time of the last change.
+    pub changed_wall: u64,
+}
+
+/// An order that is new.
+#[derive(Clone, Debug)]
+pub struct NewOrder {
+    /// Its id.
+    pub id: Id,
+    /// What its client stated.
+    pub body: Body,
+    /// Who placed it.
+    pub client: String,
+    /// Who gets it.
+    pub kitchen: Option<Id>,
+    /// Why.
+    pub why: Option<Explanation>,
+}
+
+/// How an order changes.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// How it stands from now on.
+    pub standing: Standing,
+    /// What happened, for people.
+    pub what: String,
+    /// Why; the old reason stays if this is none.
+    pub reason: Option<String>,
+    /// Who gave it back; the old one stays if this is none.
+    pub returned_by: Option<Id>,
+    /// Why this kitchen.
+    pub why: Option<Explanation>,
+}
+
+/// One line of an order's history.
+#[derive(Clone, Debug)]
+pub struct HistoryRow {
+    /// The order's revision from here on.
+    pub revision: u64,
+    /// Wall time in milliseconds since 1970.
+    pub wall: u64,
+    /// Its state from here on.
+    pub state: State,
+    /// Whose it is from here on.
+    pub kitchen: Option<Id>,
+    /// Under which assignment.
+    pub assignment: u64,
+    /// What happened.
+    pub what: String,
+    /// Why this kitchen.
+    pub why: Option<Explanation>,
+}
+
+/// Which orders a page shows, newest first.
+#[derive(Clone, Debug, Default)]
+pub struct OrderFilter {
+    /// In one of these states; empty for all.
+    pub states: Vec<State>,
+    /// Of this kitchen.
+    pub kitchen: Option<Id>,
+    /// Before this one: its wall time and id.
+    pub before: Option<(u64, Id)>,
+    /// So many at most.
+    pub limit: u32,
+}
+
+fn order_of(row: &AnyRow) -> Result<OrderRow, Error> {
+    let state = text(row, "state")?.parse().map_err(Error::Content)?;
+    let standing = Standing {
+        state,
+        kitchen: maybe_id(&text(row, "kitchen")?)?,
+        assignment: number(row, "assignment")?,
+        cancel_requested: flag(row, "cancel_requested")?,
+    };
+    Ok(OrderRow {
+        id: id(&text(row, "id")?)?,
+        body: json(&text(row, "body")?, "an order's body")?,
+        client: text(row, "client")?,
+        standing,
+        reason: text(row, "reason")?,
+        returned_by: maybe_id(&text(row, "returned_by")?)?,
+        revision: number(row, "revision")?,
+        placed_wall: number(row, "placed_wall")?,
+        changed_wall: number(row, "changed_wall")?,
+    })
+}
+
+fn word(kitchen: &Option<Id>) -> &str {
+    kitchen.as_ref().map_or("", Id::as_str)
+}
+
+impl Store {
+    /// One order.
+    pub async fn order(&self, order: &Id) -> Result<Option<OrderRow>, Error> {
+        order_in(&mut *self.read.acquire().await?, order).await
+    }
+
+    /// The open orders of a kitchen, oldest first.
+    pub async fn orders_of(&self, kitchen: &Id) -> Result<Vec<OrderRow>, Error> {
+        let sql = "SELECT * FROM orders WHERE kitchen = $1 AND state IN ('ASSIGNED', 'ACCEPTED', 'STARTING', 'IN_PROGRESS') \
+                   ORDER BY placed_wall, id";
+        let rows = sqlx::query(sql).bind(kitchen.as_str()).fetch_all(&self.read).await?;
+        rows.iter().map(order_of).collect()
+    }
+
+    /// The oldest orders in a state.
+    pub async fn orders_in(&self, state: State, limit: u32) -> Result<Vec<OrderRow>, Error> {
+        let sql = "SELECT * FROM orders WHERE state = $1 ORDER BY placed_wall, id LIMIT $2";
+        let rows = sqlx::query(sql).bind(state.as_str()).bind(i64::from(limit)).fetch_all(&self.read).await?;
+        rows.iter().map(order_of).collect()
+    }
+
+    /// Pizzas that were given to each kitchen and not confirmed.
+    pub async fn unconfirmed(&self) -> Result<Vec<(Id, u64)>, Error> {
+        let sql = "SELECT kitchen, CAST(SUM(pizzas) AS BIGINT) AS pizzas FROM orders WHERE state = 'ASSIGNED' GROUP BY kitchen";
+        let rows = sqlx::query(sql).fetch_all(&self.read).await?;
+        rows.iter().map(|row| Ok((id(&text(row, "kitchen")?)?, number(row, "pizzas")?))).collect()
+    }
+
+    /// How many orders are in each state.
+    pub async fn orders_by_state(&self) -> Result<Vec<(State, u64)>, Error> {
+        let sql = "SELECT state, CAST(COUNT(*) AS BIGINT) AS orders FROM orders GROUP BY state";
+        let rows = sqlx::query(sql).fetch_all(&self.read).await?;
+        let one = |row: &AnyRow| Ok((text(row, "state")?.parse().map_err(Error::Content)?, number(row, "orders")?));
+        rows.iter().map(one).collect()
+    }
+
+    /// A page, newest first.
+    pub async fn orders(&self, filter: &OrderFilter) -> Result<Vec<OrderRow>, Error> {
+        let mut sql = "SELECT * FROM orders WHERE 1 = 1".to_owned();
+        if !filter.states.is_empty() {
+            // The words are this program's own.
+            let words: Vec<String> = filter.states.iter().map(|s| format!("'{s}'")).collect();
+            sql += &format!(" AND state IN ({})", words.join(", "));
+        }
+        let (wall, before) = filter.before.clone().map_or((0, String::new()), |(w, id)| (w, id.to_string()));
+        let kitchen = word(&filter.kitchen);
+        // Every parameter has a use in every form of the statement.
+        sql += " AND ($1 = '' OR kitchen = $1) AND ($2 = '' OR placed_wall < $3 OR (placed_wall = $3 AND id < $2))";
+        sql += " ORDER BY placed_wall DESC, id DESC LIMIT $4";
+        let query = sqlx::query(&sql).bind(kitchen).bind(&before).bind(int(wall)).bind(i64::from(filter.limit));
+        query.fetch_all(&self.read).await?.iter().map(order_of).collect()
+    }
+
+    /// What happened to an order, oldest first.
+    pub async fn history(&self, order: &Id) -> Result<Vec<HistoryRow>, Error> {
+        let sql = "SELECT * FROM history WHERE order_id = $1 ORDER BY revision";
+        let rows = sqlx::query(sql).bind(order.as_str()).fetch_all(&self.read).await?;
+        rows.iter().map(history_of).collect()
+    }
+
+    /// Changes behind `after`: number, kitchen and order, in the order of their numbers.
+    pub async fn changes(&self, after: u64) -> Result<Vec<(u64, String, String)>, Error> {
+        let sql = "SELECT seq, kitchen, order_id FROM changes WHERE seq > $1 ORDER BY seq LIMIT 10000";
+        let rows = sqlx::query(sql).bind(int(after)).fetch_all(&self.read).await?;
+        rows.iter().map(|row| Ok((number(row, "seq")?, text(row, "kitchen")?, text(row, "order_id")?))).collect()
+    }
+
+    /// The number of the last change.
+    pub async fn last_change(&self) -> Result<u64, Error> {
+        let sql = "SELECT CAST(COALESCE(MAX(seq), 0) AS BIGINT) AS seq FROM changes";
+        number(&sqlx::query(sql).fetch_one(&self.read).await?, "seq")
+    }
+}
+
+fn history_of(row: &AnyRow) -> Result<HistoryRow, Error> {
+    let why = text(row, "why")?;
+    Ok(HistoryRow {
+        revision: number(row, "revision")?,
+        wall: number(row, "wall")?,
+        state: text(row, "state")?.parse().map_err(Error::Content)?,
+        kitchen: maybe_id(&text(row, "kitchen")?)?,
+        assignment: number(row, "assignment")?,
+        what: text(row, "what")?,
+        why: if why.is_empty() { None } else { Some(json(&why, "why this kitchen")?) },
+    })
+}
+
+/// One order, within a transaction.
+pub async fn order_in(connection: &mut AnyConnection, order: &Id) -> Result<Option<OrderRow>, Error> {
+    let row = sqlx::query("SELECT * FROM orders WHERE id = $1").bind(order.as_str()).fetch_optional(connection).await?;
+    row.as_ref().map(order_of).transpose()
+}
+
+/// Adds an order; false if its id is there already.
+pub async fn insert_order(connection: &mut AnyConnection, new: &NewOrder, wall: u64) -> Result<bool, Error> {
+    let standing = Standing::new(new.kitchen.clone());
+    let sql = "INSERT INTO orders (id, body, client, pizzas, state, kitchen, assignment, cancel_requested, reason, returned_by, \
+               revision, placed_wall, changed_wall) VALUES ($1, $2, $3, $4, $5, $6, $7, 0, '', '', 1, $8, $8) \
+               ON CONFLICT (id) DO NOTHING";
+    let query = sqlx::query(sql).bind(new.id.as_str()).bind(to_json(&new.body)).bind(&new.client);
+    let query = query.bind(int(new.body.items.len() as u64)).bind(standing.state.as_str());
+    let query = query.bind(word(&standing.kitchen)).bind(int(standing.assignment)).bind(int(wall));
+    if query.execute(&mut *connection).await?.rows_affected() == 0 {
+        return Ok(false);
+    }
+    let change = Change { standing, what: "placed".to_owned(), reason: None, returned_by: None, why: new.why.clone() };
+    add_history(connection, &new.id, 1, &change, wall).await?;
+    note(connection, new.kitchen.iter(), &new.id, wall).await?;
+    Ok(true)
+}
+
+/// Changes an order if it is still as `row` says; false if another change came first.
+pub async fn change_order(
+    connection: &mut AnyConnection,
+    row: &OrderRow,
+    change: &Change,
+    wall: u64,
+) -> Result<bool, Error> {
+    let sql = "UPDATE orders SET state = $1, kitchen = $2, assignment = $3, cancel_requested = $4, reason = $5, returned_by = $6, \
+               revision = revision + 1, changed_wall = $7 WHERE id = $8 AND revision = $9";
+    let standing = &change.standing;
+    let reason = change.reason.as_ref().unwrap_or(&row.reason);
+    let returned_by = change.returned_by.as_ref().or(row.returned_by.as_ref()).map_or("", Id::as_str);
+    let query = sqlx::query(sql).bind(standing.state.as_str()).bind(word(&standing.kitchen));
+    let query = query.bind(int(standing.assignment)).bind(i64::from(standing.cancel_requested)).bind(reason);
+    let query = query.bind(returned_by).bind(int(wall)).bind(row.id.as_str()).bind(int(row.revision));
+    if query.execute(&mut *connection).await?.rows_affected() == 0 {
+        return Ok(false);
+    }
+    add_history(connection, &row.id, row.revision + 1, change, wall).await?;
+    let (before, after) = (row.standing.kitchen.iter(), standing.kitchen.iter());
+    let after = after.filter(|kitchen| row.standing.kitchen.as_ref() != Some(kitchen));
+    note(connection, before.chain(after), &row.id, wall).await?;
+    Ok(true)
+}
+
+async fn add_history(
+    connection: &mut AnyConnection,
+    order: &Id,
+    revision: u64,
+    change: &Change,
+    wall: u64,
+) -> Result<(), Error> {
+    let sql = "INSERT INTO history (order_id, revision, wall, state, kitchen, assignment, what, why) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    let why = change.why.as_ref().map(to_json).unwrap_or_default();
+    let query = sqlx::query(sql).bind(order.as_str()).bind(int(revision)).bind(int(wall));
+    let query = query.bind(change.standing.state.as_str()).bind(word(&change.standing.kitchen));
+    let query = query.bind(int(change.standing.assignment)).bind(&change.what).bind(why);
+    query.execute(connection).await?;
+    Ok(())
+}
+
+/// Tells other instances that something changed for these kitchens, and for who follows the order.
+async fn note(
+    connection: &mut AnyConnection,
+    kitchens: impl Iterator<Item = &Id>,
+    order: &Id,
+    wall: u64,
+) -> Result<(), Error> {
+    let mut kitchens: Vec<&str> = kitchens.map(Id::as_str).collect();
+    if kitchens.is_empty() {
+        kitchens.push("");
+    }
+    for kitchen in kitchens {
+        add_change(connection, kitchen, order.as_str(), wall).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn add_change(
+    connection: &mut AnyConnection,
+    kitchen: &str,
+    order: &str,
+    wall: u64,
+) -> Result<(), Error> {
+    let sql = "INSERT INTO changes (kitchen, order_id, wall) VALUES ($1, $2, $3)";
+    sqlx::query(sql).bind(kitchen).bind(order).bind(int(wall)).execute(connection).await?;
+    Ok(())
+}
+
+/// Forgets changes that every instance has noticed long ago.
+pub async fn prune_changes(connection: &mut AnyConnection, before_wall: u64) -> Result<u64, Error> {
+    let done = sqlx::query("DELETE FROM changes WHERE wall < $1").bind(int(before_wall)).execute(connection).await?;
+    Ok(done.rows_affected())
+}
+
+/// A column that is asked for by name; for `count` queries of other modules.
+pub(super) fn count(row: &AnyRow) -> Result<u64, Error> {
+    let value: i64 = row.try_get("count")?;
+    Ok(u64::try_from(value).unwrap_or_default())
+}

@@ -1,0 +1,123 @@
+//! Two instances over one database: what one does, the other one knows, and no order is ever in two kitchens.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use brigade::protocol::exchange::{Held, Progress};
+use serde_json::Value;
+
+use super::support::{Kind, Line, Site, wait_for};
+
+async fn site() -> Option<Site> {
+    Site::open(Kind::Postgres).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_placed_at_one_instance_reaches_a_kitchen_that_waits_at_the_other() {
+    let Some(site) = site().await else { return };
+    let second = site.another().await;
+    let mut line = site.first.register("k1").await;
+    wait_for("the other instance knows the kitchen", || async {
+        second.get("/v1/menu").await["items"].as_array().is_some_and(|items| !items.is_empty())
+    })
+    .await;
+    let began = std::time::Instant::now();
+    let (answer, placed) = tokio::join!(line.turn(12_000), second.place("o1"));
+    assert_eq!(placed.0.as_u16(), 201);
+    assert_eq!(answer.assignments.len(), 1);
+    assert!(began.elapsed().as_millis() < 2_000, "{:?}", began.elapsed());
+}
+
+/// A kitchen that works, falls silent, returns orders, and changes between the instances.
+async fn cook(mut line: Line, urls: [String; 2], seed: usize, stop: Arc<AtomicBool>) -> Line {
+    let mut turn = seed;
+    while !stop.load(Ordering::Relaxed) {
+        turn = turn.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        line.url.clone_from(&urls[(turn >> 33) % 2]);
+        match (turn >> 40) % 8 {
+            // What it heard is lost, and what it says is repeated.
+            0 => drop(line.send(&line.kitchen.request(), 0).await),
+            1 => {
+                let mine = line.kitchen.held.iter().find(|(_, mine)| mine.progress == Progress::Accepted);
+                if let Some(order) = mine.map(|(order, _)| order.clone()) {
+                    line.kitchen.tell(&order, Progress::Returned);
+                }
+            }
+            _ => line.kitchen.work(),
+        }
+        line.turn(20).await;
+    }
+    line
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_is_never_in_two_kitchens() {
+    let Some(mut site) = site().await else { return };
+    // Leases of 0.3 s and a margin of 0.1 s, so that moves happen all the time. The kitchens' clocks stand still, so that theirs never end: only
+    // STARTING keeps them apart, which is the harder case.
+    (site.options.lease_ms, site.options.margin_ms, site.options.unreachable_ms) = (300, 100, 150);
+    let [one, two] = [site.another().await, site.another().await];
+    let urls = [one.url.clone(), two.url.clone()];
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut cooks = Vec::new();
+    for n in 0..6 {
+        let line = one.register(&format!("k{n}")).await;
+        cooks.push(tokio::spawn(cook(line, urls.clone(), n + 1, stop.clone())));
+    }
+    one.backend.round().await.unwrap();
+    two.backend.round().await.unwrap();
+    let place = |n: u32| {
+        let at = [&one, &two][n as usize % 2];
+        async move { at.place(&format!("o{n}")).await.0.is_success() }
+    };
+    let mut placed = Vec::new();
+    for block in 0..15 {
+        let numbers: Vec<u32> = (block * 10..block * 10 + 10).collect();
+        let results = futures::future::join_all(numbers.iter().map(|n| place(*n))).await;
+        placed.extend(numbers.into_iter().zip(results).filter(|(_, ok)| *ok).map(|(n, _)| n));
+    }
+    assert!(placed.len() > 50, "only {} of 150 were taken", placed.len());
+    wait_for("every order ends", || async {
+        one.get("/v1/orders?status=open&limit=1").await["items"].as_array().is_some_and(Vec::is_empty)
+    })
+    .await;
+    stop.store(true, Ordering::Relaxed);
+    let lines: Vec<Line> = futures::future::join_all(cooks).await.into_iter().map(Result::unwrap).collect();
+    let mut begun: BTreeMap<Held, Vec<String>> = BTreeMap::new();
+    for line in &lines {
+        for held in &line.kitchen.begun {
+            begun.entry(held.clone()).or_default().push(line.kitchen.id.to_string());
+        }
+    }
+    let mut moved = 0;
+    for n in &placed {
+        let order = format!("o{n}");
+        let history = one.get(&format!("/v1/orders/{order}/history")).await;
+        let lines = history["items"].as_array().unwrap();
+        judge(&order, lines);
+        moved +=
+            lines.iter().filter(|line| line["assignment"].as_u64() > Some(1) && line["status"] == "ASSIGNED").count();
+        let kitchens: Vec<&String> =
+            begun.iter().filter(|(held, _)| held.order.as_str() == order).flat_map(|(_, k)| k).collect();
+        assert_eq!(kitchens.len(), 1, "{order} was begun by {kitchens:?}: {history}");
+    }
+    assert!(moved > 10, "only {moved} orders were given to a second kitchen: this proves little");
+}
+
+/// One order's history: revisions without gap, one kitchen for each assignment, one end.
+fn judge(order: &str, lines: &[Value]) {
+    let mut owner: BTreeMap<u64, String> = BTreeMap::new();
+    for (i, line) in lines.iter().enumerate() {
+        assert_eq!(line["revision"].as_u64(), Some(i as u64 + 1), "{order}: {lines:?}");
+        if let Some(kitchen) = line["kitchen"].as_str() {
+            let assignment = line["assignment"].as_u64().unwrap();
+            let before = owner.insert(assignment, kitchen.to_owned());
+            assert!(before.is_none_or(|before| before == kitchen), "{order} has two kitchens: {lines:?}");
+        }
+    }
+    let begun: Vec<u64> =
+        lines.iter().filter(|l| l["status"] == "STARTING").filter_map(|l| l["assignment"].as_u64()).collect();
+    assert!(begun.windows(2).all(|pair| pair[0] == pair[1]), "{order} was begun under two assignments: {lines:?}");
+    assert_eq!(lines.last().map(|l| l["status"] == "READY"), Some(true), "{order}: {lines:?}");
+}
