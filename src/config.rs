@@ -3,6 +3,7 @@
 //! An unknown key is an error that names the key: a misspelt setting must not be a silent default. Nothing here opens a port or a
 //! data directory; `Config::faults` says what contradicts itself. docs/CONFIGURATION.md explains every key.
 
+pub mod backend;
 mod check;
 mod error;
 
@@ -22,7 +23,7 @@ pub use check::INCARNATION_MAX;
 pub use error::Error;
 
 /// Environment variables with our prefix that are no keys: for `brigade ctl`, and for tests.
-const NO_KEYS: [&str; 5] = ["api", "golden", "needs_mosquitto", "needs_python", "needs_root"];
+const NO_KEYS: [&str; 6] = ["api", "golden", "needs_mosquitto", "needs_postgres", "needs_python", "needs_root"];
 
 /// A controller's configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -175,7 +176,9 @@ impl Config {
     /// Understands the text of a file, and the environment. The path is named in errors only.
     pub fn parse(path: &Path, text: &str) -> Result<Self, Error> {
         toml::from_str::<toml::Table>(text).map_err(|why| error::syntax(path, text, &why))?;
+        // BRIGADE_BACKEND_LEASE_MS is a key of the main backend; BRIGADE_BACKEND__URL would be one of ours.
         let environment = Env::prefixed("BRIGADE_").split("__").ignore(&NO_KEYS);
+        let environment = environment.filter(|key| !key.as_str().to_ascii_lowercase().starts_with("backend_"));
         let figment = Figment::from(Toml::string(text)).merge(environment);
         figment.extract().map_err(|why: figment::Error| error::form(path, &why))
     }

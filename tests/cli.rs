@@ -10,9 +10,12 @@ use process::{Ended, Kitchen, brigade, free_address, run};
 use serde_json::Value;
 
 /// Every command and subcommand.
-const COMMANDS: [&str; 40] = [
+const COMMANDS: [&str; 43] = [
     "",
     "controller",
+    "backend",
+    "backend token",
+    "backend register",
     "device",
     "broker",
     "demo",

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+pub mod backend;
 pub mod bench;
 pub mod broker;
 pub mod check_history;
@@ -26,6 +27,8 @@ struct Cli {
 enum Command {
     /// Run one controller replica of a kitchen
     Controller(controller::Args),
+    /// Run an instance of the main backend, which gives orders to kitchens
+    Backend(backend::Args),
     /// Run a line of simulated robots, ovens and cameras
     Device(device::Args),
     /// Run an MQTT broker, for tests and small sites
@@ -56,6 +59,7 @@ pub fn main() -> ExitCode {
     let code = runtime.block_on(async {
         match cli.command {
             Command::Controller(args) => controller::run(args).await,
+            Command::Backend(args) => backend::run(args).await,
             Command::Device(args) => exit_code(device::run(args).await),
             Command::Broker(args) => exit_code(broker::run(args).await),
             Command::Demo(args) => demo::run(args).await,

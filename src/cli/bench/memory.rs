@@ -57,7 +57,8 @@ pub async fn measure(archived: u32, stop: &CancellationToken) -> Result<Figures>
     Ok(Figures { archived, resident_mib })
 }
 
-fn resident_mib(pid: u32) -> Result<f64> {
+/// Resident memory of a process, in MiB.
+pub(super) fn resident_mib(pid: u32) -> Result<f64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).context("no VmRSS")?;
     let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;

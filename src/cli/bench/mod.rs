@@ -3,6 +3,7 @@
 //! Three controller processes and the line of simulated devices, on loopback and one disk. Machines differ and are noisy: quote the
 //! ratios. Nothing here passes or fails.
 
+mod backend;
 mod disk;
 mod failover;
 mod intake;
@@ -18,7 +19,7 @@ use crate::shutdown;
 /// What the command is told.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
-    /// What to measure; without it, all but `memory`, which takes minutes
+    /// What to measure; without it, all but `memory` and `backend`, which take minutes
     #[arg(value_enum)]
     what: Vec<What>,
     /// Trials of each failover
@@ -27,6 +28,9 @@ pub struct Args {
     /// How many ended orders the replicas keep while their memory is measured
     #[arg(long, default_value_t = 100_000)]
     archived: u32,
+    /// With `backend`: a PostgreSQL database of its own, instead of a SQLite file
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -41,6 +45,8 @@ enum What {
     Failover,
     /// Memory of a replica with many ended orders
     Memory,
+    /// The main backend with 10, 100 and 1,000 kitchens
+    Backend,
 }
 
 /// A distribution, in the unit that its name ends with.
@@ -77,12 +83,15 @@ struct Figures {
     failover: Option<failover::Figures>,
     #[serde(skip_serializing_if = "Option::is_none")]
     memory: Option<memory::Figures>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    backend: Option<backend::Figures>,
 }
 
 /// Measures, and prints a table or JSON.
 pub async fn run(args: Args) -> Result<()> {
     let stop = shutdown::on_signals()?;
-    let wanted = |what| args.what.contains(&what) || (args.what.is_empty() && what != What::Memory);
+    let wanted =
+        |what| args.what.contains(&what) || (args.what.is_empty() && !matches!(what, What::Memory | What::Backend));
     let mut figures = Figures::default();
     if wanted(What::Intake) {
         figures.intake = Some(intake::measure(&stop).await?);
@@ -93,6 +102,9 @@ pub async fn run(args: Args) -> Result<()> {
     if wanted(What::Memory) {
         figures.memory = Some(memory::measure(args.archived, &stop).await?);
     }
+    if wanted(What::Backend) {
+        figures.backend = Some(backend::measure(args.database.as_deref(), &stop).await?);
+    }
     if args.json {
         println!("{}", serde_json::to_string(&figures)?);
         return Ok(());
@@ -100,6 +112,7 @@ pub async fn run(args: Args) -> Result<()> {
     figures.intake.iter().for_each(intake::Figures::print);
     figures.failover.iter().for_each(failover::Figures::print);
     figures.memory.iter().for_each(memory::Figures::print);
+    figures.backend.iter().for_each(backend::Figures::print);
     Ok(())
 }
 

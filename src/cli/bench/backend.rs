@@ -1,0 +1,303 @@
+//! The main backend with many kitchens: what an idle kitchen costs, and how fast orders are taken, routed and delivered.
+//!
+//! One backend process, as `brigade backend`; kitchens and clients are tasks of this process and speak HTTP over loopback. Both share the
+//! machine, so the rates are what is left for the backend beside its callers.
+
+use std::collections::HashMap;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+use serde_json::json;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::Distribution;
+use crate::backend::routing::{Candidate, KitchenState, Wanted, choose_kitchen};
+use crate::cli::backend::raise_open_files;
+use crate::protocol::Id;
+use crate::protocol::exchange::{
+    EXCHANGE_VERSION, ExchangeAnswer, ExchangeRequest, News, Outcome, Progress, QuoteMs, Report,
+};
+
+/// Clients that place orders at once.
+const CLIENTS: usize = 32;
+/// How long idle kitchens are watched, and orders are placed.
+const IDLE: Duration = Duration::from_secs(30);
+const LOAD: Duration = Duration::from_secs(10);
+const TOKEN: &str = "bench-operator";
+
+/// What was measured, by number of kitchens.
+#[derive(Debug, Serialize)]
+pub struct Figures {
+    database: &'static str,
+    /// One order routed over 1,000 kitchens, in memory.
+    routing_us: Distribution,
+    sizes: Vec<Size>,
+}
+
+/// What was measured with so many kitchens.
+#[derive(Debug, Serialize)]
+struct Size {
+    kitchens: usize,
+    /// Exchanges of all kitchens per second, while there is nothing to do.
+    idle_exchanges_per_s: f64,
+    /// Bodies of those, both ways.
+    idle_bytes_per_s: f64,
+    /// The backend's processor time in that time, in percent of one core.
+    idle_cpu_pct: f64,
+    /// The backend's memory.
+    resident_mib: f64,
+    /// Orders placed, routed and acknowledged per second.
+    orders_per_s: f64,
+    /// The backend's processor time for one order with its delivery and its end, in milliseconds.
+    cpu_ms_per_order: f64,
+    /// From a client's request to its answer.
+    placed_ms: Distribution,
+    /// From a client's request until the kitchen has the order.
+    delivered_ms: Distribution,
+}
+
+/// What all tasks share.
+struct Bench {
+    url: String,
+    http: reqwest::Client,
+    exchanges: AtomicU64,
+    bytes: AtomicU64,
+    over: AtomicBool,
+    /// When an order was asked for, and when a kitchen had it.
+    asked: Mutex<HashMap<String, Instant>>,
+    delivered_ms: Mutex<Vec<f64>>,
+}
+
+/// Measures with 10, 100 and 1,000 kitchens.
+pub async fn measure(database: Option<&str>, stop: &CancellationToken) -> Result<Figures> {
+    raise_open_files();
+    let mut sizes = Vec::new();
+    for kitchens in [10, 100, 1_000] {
+        if !stop.is_cancelled() {
+            sizes.push(size(kitchens, database).await?);
+        }
+    }
+    let database = if database.is_some() { "PostgreSQL" } else { "SQLite" };
+    Ok(Figures { database, routing_us: routing_us()?, sizes })
+}
+
+/// How long `choose_kitchen` takes over 1,000 kitchens, in microseconds.
+fn routing_us() -> Result<Distribution> {
+    let report = first_request()?.report.unwrap_or_default();
+    let ids: Vec<Id> = (0..1_000).map(|n| format!("k{n}").parse()).collect::<Result<_, _>>()?;
+    let candidate = |(n, id)| Candidate {
+        id,
+        state: KitchenState::Normal,
+        report: &report,
+        unreported_pizzas: n as u64 % 7,
+        recent_pizzas: n as u64 % 11,
+        travel_ms: n as u64 * 7_919 % 600_000,
+    };
+    let candidates: Vec<Candidate<'_>> = ids.iter().enumerate().map(candidate).collect();
+    let items: Vec<Id> = ["margherita", "quattro", "salami"].map(str::parse).into_iter().collect::<Result<_, _>>()?;
+    let wanted = Wanted { items: &items, promise_ms: 1_800_000, late_ms_max: None, returned_by: None };
+    let took = (0..2_000).map(|_| {
+        let began = Instant::now();
+        std::hint::black_box(choose_kitchen(&wanted, &candidates)).ok();
+        began.elapsed().as_secs_f64() * 1e6
+    });
+    Ok(Distribution::of(took.collect()))
+}
+
+async fn size(kitchens: usize, database: Option<&str>) -> Result<Size> {
+    let dir = tempfile::tempdir()?;
+    let file = format!("sqlite://{}", dir.path().join("bench.db").display());
+    let (mut backend, url) = start(database.unwrap_or(&file)).await?;
+    let pid = backend.id().context("the backend runs")?;
+    let bench = Arc::new(Bench::new(url));
+    let run = format!("{:x}", rand::random::<u32>());
+    let mut tasks = JoinSet::new();
+    for n in 0..kitchens {
+        let id: Id = format!("k{run}-{n}").parse()?;
+        let token = bench.register(&id).await?;
+        tasks.spawn(kitchen(bench.clone(), id, token));
+    }
+    // Everybody has reported and waits.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let (before, cpu) = (bench.counts(), cpu_ms(pid)?);
+    tokio::time::sleep(IDLE).await;
+    let (after, idle_cpu) = (bench.counts(), cpu_ms(pid)? - cpu);
+    let cpu = cpu_ms(pid)?;
+    let placed_ms = load(&bench, &run).await?;
+    let load_cpu = cpu_ms(pid)? - cpu;
+    let resident_mib = super::memory::resident_mib(pid)?;
+    bench.over.store(true, Relaxed);
+    tasks.shutdown().await;
+    backend.kill().await?;
+    let delivered_ms = std::mem::take(&mut *bench.delivered_ms.lock().expect("no task panics"));
+    let (orders, idle_s) = (placed_ms.len() as f64, IDLE.as_secs_f64());
+    Ok(Size {
+        kitchens,
+        idle_exchanges_per_s: (after.0 - before.0) as f64 / idle_s,
+        idle_bytes_per_s: (after.1 - before.1) as f64 / idle_s,
+        idle_cpu_pct: idle_cpu / (idle_s * 10.0),
+        resident_mib,
+        orders_per_s: orders / LOAD.as_secs_f64(),
+        cpu_ms_per_order: load_cpu / orders,
+        placed_ms: Distribution::of(placed_ms),
+        delivered_ms: Distribution::of(delivered_ms),
+    })
+}
+
+async fn start(database: &str) -> Result<(Child, String)> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["backend", "--listen", "127.0.0.1:0", "--database", database]);
+    command.env("BRIGADE_BACKEND_OPERATOR_TOKEN", TOKEN).env("RUST_LOG", "error").kill_on_drop(true);
+    let mut child = command.stdout(Stdio::piped()).spawn()?;
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().context("it is piped")?).read_line(&mut line).await?;
+    let url = line.trim().strip_prefix("listens at ").context("the backend did not start")?;
+    Ok((child, url.to_owned()))
+}
+
+impl Bench {
+    fn new(url: String) -> Self {
+        let (exchanges, bytes, over) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
+        let (asked, delivered_ms) = (Mutex::default(), Mutex::default());
+        Self { url, http: reqwest::Client::new(), exchanges, bytes, over, asked, delivered_ms }
+    }
+
+    fn counts(&self) -> (u64, u64) {
+        (self.exchanges.load(Relaxed), self.bytes.load(Relaxed))
+    }
+
+    async fn register(&self, id: &Id) -> Result<String> {
+        let request = self.http.put(format!("{}/v1/kitchens/{id}", self.url)).bearer_auth(TOKEN).json(&json!({}));
+        let body: serde_json::Value = request.send().await?.error_for_status()?.json().await?;
+        Ok(body["token"].as_str().context("a new kitchen has a token")?.to_owned())
+    }
+
+    fn arrived(&self, order: &str) {
+        let asked = self.asked.lock().expect("no task panics").remove(order);
+        if let Some(asked) = asked {
+            self.delivered_ms.lock().expect("no task panics").push(asked.elapsed().as_secs_f64() * 1_000.0);
+        }
+    }
+}
+
+/// A kitchen that has every order ready at once.
+async fn kitchen(bench: Arc<Bench>, id: Id, token: String) -> Result<()> {
+    let began = Instant::now();
+    let url = format!("{}/v1/kitchens/{id}/exchange?wait_ms=30000", bench.url);
+    let mut request = first_request()?;
+    while !bench.over.load(Relaxed) {
+        request.as_of = began.elapsed().as_millis() as u64;
+        let body = serde_json::to_vec(&request)?;
+        let sent = body.len();
+        let call = bench.http.post(&url).bearer_auth(&token).header("content-type", "application/json").body(body);
+        let answer = call.send().await?.error_for_status()?.bytes().await?;
+        bench.exchanges.fetch_add(1, Relaxed);
+        bench.bytes.fetch_add((sent + answer.len()) as u64, Relaxed);
+        let answer: ExchangeAnswer = serde_json::from_slice(&answer)?;
+        request.report = None;
+        request.outcomes.retain(|outcome| outcome.number > answer.acknowledged);
+        request.first = answer.acknowledged + 1;
+        for new in answer.assignments {
+            bench.arrived(new.order.as_str());
+            let number = request.first + request.outcomes.len() as u64;
+            let (order, assignment) = (new.order, new.assignment);
+            let news = News::Order { order, assignment, status: Progress::Ready, reason: None };
+            request.outcomes.push(Outcome { number, wall: 0, news });
+        }
+    }
+    Ok(())
+}
+
+fn first_request() -> Result<ExchangeRequest> {
+    let quote = QuoteMs { p50_ms: 300_000, p95_ms: 400_000 };
+    let names = ["margherita", "funghi", "salami", "tonno", "marinara", "diavola", "capricciosa", "quattro"];
+    let quotes = names.into_iter().map(|name| Ok((name.parse()?, quote))).collect::<Result<_>>()?;
+    let report = Report {
+        status: "NORMAL".to_owned(),
+        state: "NORMAL".to_owned(),
+        limit_milli_per_hour: Some(600_000),
+        quotes,
+        ..Report::default()
+    };
+    Ok(ExchangeRequest {
+        v: EXCHANGE_VERSION,
+        series: "bench".parse()?,
+        as_of: 0,
+        held: Vec::new(),
+        first: 1,
+        outcomes: Vec::new(),
+        report: Some(report),
+        logs: Vec::new(),
+        configuration: 0,
+        configuration_refused: None,
+    })
+}
+
+/// Clients place orders one after the other; how long each took, in milliseconds.
+async fn load(bench: &Arc<Bench>, run: &str) -> Result<Vec<f64>> {
+    let until = Instant::now() + LOAD;
+    let mut clients = JoinSet::new();
+    for client in 0..CLIENTS {
+        let (bench, run) = (bench.clone(), run.to_owned());
+        clients.spawn(async move {
+            let mut took_ms = Vec::new();
+            while Instant::now() < until {
+                let order = format!("o{run}-{client}-{}", took_ms.len());
+                let asked = Instant::now();
+                bench.asked.lock().expect("no task panics").insert(order.clone(), asked);
+                let request = bench.http.put(format!("{}/v1/orders/{order}", bench.url)).bearer_auth(TOKEN);
+                request.json(&json!({ "items": ["margherita"] })).send().await?.error_for_status()?;
+                took_ms.push(asked.elapsed().as_secs_f64() * 1_000.0);
+            }
+            anyhow::Ok(took_ms)
+        });
+    }
+    let mut all = Vec::new();
+    while let Some(client) = clients.join_next().await {
+        all.extend(client??);
+    }
+    Ok(all)
+}
+
+/// Processor time of a process so far, in milliseconds: user and system, in ticks of 10 ms (proc(5)).
+fn cpu_ms(pid: u32) -> Result<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let tick = |i: usize| fields.get(i).and_then(|f| f.parse::<f64>().ok()).unwrap_or_default();
+    Ok((tick(11) + tick(12)) * 10.0)
+}
+
+impl Figures {
+    /// The table.
+    pub fn print(&self) {
+        println!("backend on {}: {CLIENTS} clients, kitchens over loopback", self.database);
+        println!(
+            "  one order routed over 1,000 kitchens: p50 {:.0} µs, p99 {:.0} µs",
+            self.routing_us.p50, self.routing_us.p99
+        );
+        println!("  kitchens  idle/s  bytes/s  cpu %  MiB   orders/s  cpu ms  placed p50/p99 ms  delivered p50/p99 ms");
+        for s in &self.sizes {
+            println!(
+                "  {:8}  {:6.1}  {:7.0}  {:5.1}  {:4.0}  {:8.0}  {:6.2}  {:7.1} / {:6.1}   {:8.1} / {:6.1}",
+                s.kitchens,
+                s.idle_exchanges_per_s,
+                s.idle_bytes_per_s,
+                s.idle_cpu_pct,
+                s.resident_mib,
+                s.orders_per_s,
+                s.cpu_ms_per_order,
+                s.placed_ms.p50,
+                s.placed_ms.p99,
+                s.delivered_ms.p50,
+                s.delivered_ms.p99,
+            );
+        }
+    }
+}
