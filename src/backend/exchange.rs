@@ -94,7 +94,7 @@ impl Backend {
             let again = Instant::now() + Duration::from_millis(rest_ms);
             let until = if rest_ms > 0 { until.min(again) } else { until };
             // Woken, timed out or stopped: in every case the database is read again.
-            drop(self.0.stop.run_until_cancelled(timeout_at(until, ear.changed())).await);
+            let _ = self.0.stop.run_until_cancelled(timeout_at(until, ear.changed())).await;
         }
     }
 

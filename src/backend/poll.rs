@@ -115,7 +115,8 @@ impl Poller {
                 let stop = self.backend.0.stop.child_token();
                 let poll = poll(self.backend.clone(), self.client.clone(), kitchen.clone());
                 let task = stop.clone().run_until_cancelled_owned(poll);
-                self.polled.insert(kitchen.clone(), (stop, tokio::spawn(async move { task.await.unwrap_or_default() })));
+                self.polled
+                    .insert(kitchen.clone(), (stop, tokio::spawn(async move { task.await.unwrap_or_default() })));
             }
         }
     }

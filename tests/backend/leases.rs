@@ -4,6 +4,7 @@
 
 use std::sync::atomic::Ordering;
 
+use brigade::backend::StartedPolicy;
 use brigade::protocol::exchange::{Held, Progress};
 use reqwest::StatusCode;
 use serde_json::json;
@@ -95,6 +96,21 @@ both! {
         assert_eq!(site.first.status("o1").await, "FAILED");
     }
 
+    async fn with_the_policy_fail_what_is_begun_out_of_reach_fails_after_a_while(site: Site) {
+        site.options.started_policy = StartedPolicy::Fail;
+        site.first = site.another().await;
+        let (mut one, mut two) = two_kitchens(&site).await;
+        one.kitchen.tell(&id("o1"), Progress::Starting);
+        one.turn(0).await;
+        site.pass(3_590_000, &mut two).await;
+        assert_eq!(site.first.status("o1").await, "STARTING");
+        site.pass(20_000, &mut two).await;
+        assert_eq!(site.first.status("o1").await, "FAILED");
+        // It was only cut off, and began: the order is not its own any more.
+        one.turn(0).await;
+        assert_eq!(one.turn(0).await.revoked, [Held { order: id("o1"), assignment: 1 }]);
+    }
+
     async fn a_fresh_instance_counts_from_its_own_first_look(site: Site) {
         let (_one, mut two) = two_kitchens(&site).await;
         let fresh = site.another().await;
@@ -136,4 +152,39 @@ both! {
         let _two = site.first.register("k2").await;
         wait_for("the move", || async { site.kitchen_of("o1").await == "k2" }).await;
     }
+}
+
+/// The two transactions of which one must see the other: a move under a watched beat, and an exchange.
+mod passing {
+    use brigade::backend::store::{self, Store};
+
+    use super::*;
+
+    both! {
+        async fn a_move_and_an_exchange_never_pass_each_other(site: Site) {
+            let (_one, _two) = two_kitchens(&site).await;
+            let store = Store::open(&site.options).await.unwrap();
+            let mut moved = 0;
+            for _ in 0..40 {
+                let beat = store.kitchen(&id("k1")).await.unwrap().unwrap().beat;
+                let held = store.write(move |c| Box::pin(async move {
+                    let held = store::hold_still(c, &id("k1"), beat).await?;
+                    // An exchange that begins now waits for the row, or has it already.
+                    tokio::task::yield_now().await;
+                    Ok(held)
+                }));
+                let raised = store.write(|c| Box::pin(store::raise_beat(c, &K1, 300_000, 0)));
+                let (held, raised) = tokio::join!(held, raised);
+                let (held, raised) = (held.unwrap(), raised.unwrap().unwrap());
+                // Whoever is second sees what the first one did: held means that the beat was raised after it.
+                assert_eq!(raised.beat, beat + 1);
+                moved += usize::from(held);
+                let again = store.write(move |c| Box::pin(async move { store::hold_still(c, &id("k1"), beat).await }));
+                assert!(!again.await.unwrap(), "a beat that has passed holds nothing");
+            }
+            assert!(moved > 0, "no move was first: this proves little");
+        }
+    }
+
+    static K1: std::sync::LazyLock<brigade::protocol::Id> = std::sync::LazyLock::new(|| id("k1"));
 }

@@ -36,7 +36,7 @@ pub async fn wait_for(backend: &Backend, id: &protocol::Id, after: u64, wait_s: 
             return Ok(row);
         }
         // Woken, timed out or stopped: in every case the database is read again.
-        drop(backend.0.stop.run_until_cancelled(timeout_at(until, ear.changed())).await);
+        let _ = backend.0.stop.run_until_cancelled(timeout_at(until, ear.changed())).await;
     }
 }
 

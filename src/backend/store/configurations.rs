@@ -53,6 +53,6 @@ pub async fn put_configuration(
                ON CONFLICT (kitchen) DO UPDATE SET version = $2, body = $3";
     let query = sqlx::query(sql).bind(kitchen).bind(int(newest + 1)).bind(to_json(document));
     query.execute(&mut *connection).await?;
-    super::orders::add_change(connection, if kitchen.is_empty() { "*" } else { kitchen }, "", wall).await?;
+    super::changes::add_change(connection, if kitchen.is_empty() { "*" } else { kitchen }, "", wall).await?;
     Ok(Ok(newest + 1))
 }

@@ -3,9 +3,11 @@
 //! Every write is a job that runs inside a transaction (`Store::write`). What must hold between two instances is held by the statements
 //! themselves: compare-and-set on a revision, and the row lock of a kitchen. Nothing here decides about orders.
 
+mod changes;
 mod claims;
 mod configurations;
 mod error;
+mod history;
 mod kitchens;
 mod logs;
 mod orders;
@@ -19,16 +21,16 @@ use sqlx::{AnyConnection, AnyPool, Executor, Row};
 
 use super::options::Options;
 
+pub use changes::prune_changes;
 pub use claims::{Claim, claim, raise_claims};
 pub use configurations::{StoredConfiguration, put_configuration};
 pub use error::Error;
+pub use history::HistoryRow;
 pub use kitchens::{
     Beat, KitchenRow, Mode, Registration, hold_still, put_kitchen, raise_beat, retire_kitchen, save_kitchen,
 };
 pub use logs::{Escalation, LogFilter, StoredLine, acknowledge, add_escalation, add_logs, prune_logs};
-pub use orders::{
-    Change, HistoryRow, NewOrder, OrderFilter, OrderRow, change_order, insert_order, order_in, prune_changes,
-};
+pub use orders::{Change, NewOrder, OrderFilter, OrderRow, change_order, insert_order, order_in};
 pub use tokens::{Holder, Role, add_token, new_token, remove_tokens};
 
 /// A connection inside a transaction.

@@ -9,6 +9,8 @@ use crate::backend::new_order::NewOrder as Body;
 use crate::backend::order::{Standing, State};
 use crate::protocol::Id;
 
+use super::changes::note;
+use super::history::add_history;
 use super::{Error, Store, flag, id, int, json, maybe_id, number, text, to_json};
 
 /// An order as the database has it.
@@ -64,25 +66,6 @@ pub struct Change {
     pub why: Option<Explanation>,
 }
 
-/// One line of an order's history.
-#[derive(Clone, Debug)]
-pub struct HistoryRow {
-    /// The order's revision from here on.
-    pub revision: u64,
-    /// Wall time in milliseconds since 1970.
-    pub wall: u64,
-    /// Its state from here on.
-    pub state: State,
-    /// Whose it is from here on.
-    pub kitchen: Option<Id>,
-    /// Under which assignment.
-    pub assignment: u64,
-    /// What happened.
-    pub what: String,
-    /// Why this kitchen.
-    pub why: Option<Explanation>,
-}
-
 /// Which orders a page shows, newest first.
 #[derive(Clone, Debug, Default)]
 pub struct OrderFilter {
@@ -117,7 +100,7 @@ fn order_of(row: &AnyRow) -> Result<OrderRow, Error> {
     })
 }
 
-fn word(kitchen: &Option<Id>) -> &str {
+pub(super) fn word(kitchen: &Option<Id>) -> &str {
     kitchen.as_ref().map_or("", Id::as_str)
 }
 
@@ -173,39 +156,6 @@ impl Store {
         let query = sqlx::query(&sql).bind(kitchen).bind(&before).bind(int(wall)).bind(i64::from(filter.limit));
         query.fetch_all(&self.read).await?.iter().map(order_of).collect()
     }
-
-    /// What happened to an order, oldest first.
-    pub async fn history(&self, order: &Id) -> Result<Vec<HistoryRow>, Error> {
-        let sql = "SELECT * FROM history WHERE order_id = $1 ORDER BY revision";
-        let rows = sqlx::query(sql).bind(order.as_str()).fetch_all(&self.read).await?;
-        rows.iter().map(history_of).collect()
-    }
-
-    /// Changes behind `after`: number, kitchen and order, in the order of their numbers.
-    pub async fn changes(&self, after: u64) -> Result<Vec<(u64, String, String)>, Error> {
-        let sql = "SELECT seq, kitchen, order_id FROM changes WHERE seq > $1 ORDER BY seq LIMIT 10000";
-        let rows = sqlx::query(sql).bind(int(after)).fetch_all(&self.read).await?;
-        rows.iter().map(|row| Ok((number(row, "seq")?, text(row, "kitchen")?, text(row, "order_id")?))).collect()
-    }
-
-    /// The number of the last change.
-    pub async fn last_change(&self) -> Result<u64, Error> {
-        let sql = "SELECT CAST(COALESCE(MAX(seq), 0) AS BIGINT) AS seq FROM changes";
-        number(&sqlx::query(sql).fetch_one(&self.read).await?, "seq")
-    }
-}
-
-fn history_of(row: &AnyRow) -> Result<HistoryRow, Error> {
-    let why = text(row, "why")?;
-    Ok(HistoryRow {
-        revision: number(row, "revision")?,
-        wall: number(row, "wall")?,
-        state: text(row, "state")?.parse().map_err(Error::Content)?,
-        kitchen: maybe_id(&text(row, "kitchen")?)?,
-        assignment: number(row, "assignment")?,
-        what: text(row, "what")?,
-        why: if why.is_empty() { None } else { Some(json(&why, "why this kitchen")?) },
-    })
 }
 
 /// One order, within a transaction.
@@ -255,57 +205,6 @@ pub async fn change_order(
     let after = after.filter(|kitchen| row.standing.kitchen.as_ref() != Some(kitchen));
     note(connection, before.chain(after), &row.id, wall).await?;
     Ok(true)
-}
-
-async fn add_history(
-    connection: &mut AnyConnection,
-    order: &Id,
-    revision: u64,
-    change: &Change,
-    wall: u64,
-) -> Result<(), Error> {
-    let sql = "INSERT INTO history (order_id, revision, wall, state, kitchen, assignment, what, why) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-    let why = change.why.as_ref().map(to_json).unwrap_or_default();
-    let query = sqlx::query(sql).bind(order.as_str()).bind(int(revision)).bind(int(wall));
-    let query = query.bind(change.standing.state.as_str()).bind(word(&change.standing.kitchen));
-    let query = query.bind(int(change.standing.assignment)).bind(&change.what).bind(why);
-    query.execute(connection).await?;
-    Ok(())
-}
-
-/// Tells other instances that something changed for these kitchens, and for who follows the order.
-async fn note(
-    connection: &mut AnyConnection,
-    kitchens: impl Iterator<Item = &Id>,
-    order: &Id,
-    wall: u64,
-) -> Result<(), Error> {
-    let mut kitchens: Vec<&str> = kitchens.map(Id::as_str).collect();
-    if kitchens.is_empty() {
-        kitchens.push("");
-    }
-    for kitchen in kitchens {
-        add_change(connection, kitchen, order.as_str(), wall).await?;
-    }
-    Ok(())
-}
-
-pub(super) async fn add_change(
-    connection: &mut AnyConnection,
-    kitchen: &str,
-    order: &str,
-    wall: u64,
-) -> Result<(), Error> {
-    let sql = "INSERT INTO changes (kitchen, order_id, wall) VALUES ($1, $2, $3)";
-    sqlx::query(sql).bind(kitchen).bind(order).bind(int(wall)).execute(connection).await?;
-    Ok(())
-}
-
-/// Forgets changes that every instance has noticed long ago.
-pub async fn prune_changes(connection: &mut AnyConnection, before_wall: u64) -> Result<u64, Error> {
-    let done = sqlx::query("DELETE FROM changes WHERE wall < $1").bind(int(before_wall)).execute(connection).await?;
-    Ok(done.rows_affected())
 }
 
 /// A column that is asked for by name; for `count` queries of other modules.

@@ -14,8 +14,10 @@ const GROUP_MAX: usize = 128;
 /// Jobs that wait; more wait to get in line. Each is a request that somebody holds open.
 const QUEUE_MAX: usize = 4_096;
 
-/// True if the job is to be kept, and what answers whoever asked, given the commit's fate.
-type Done = (bool, Box<dyn FnOnce(Result<(), Error>) + Send>);
+/// Answers whoever asked, given the commit's fate.
+type Answer = Box<dyn FnOnce(Result<(), Error>) + Send>;
+/// True if the job is to be kept.
+type Done = (bool, Answer);
 type Job = Box<dyn for<'c> FnOnce(&'c mut AnyConnection) -> BoxFuture<'c, Done> + Send>;
 
 /// Hands jobs to the task. Clones share it; the task ends with the last one.
@@ -43,7 +45,7 @@ impl Writer {
                     // Whoever asked may be gone: the job stands all the same.
                     let _ = answer.send(commit.and(result));
                 };
-                (keep, Box::new(answer) as Box<dyn FnOnce(Result<(), Error>) + Send>)
+                (keep, Box::new(answer) as Answer)
             })
         });
         self.0.send(boxed).await.map_err(|_| gone())?;
@@ -67,11 +69,7 @@ async fn run(pool: AnyPool, mut jobs: mpsc::Receiver<Job>) {
     }
 }
 
-async fn commit(
-    pool: &AnyPool,
-    jobs: impl Iterator<Item = Job>,
-    answers: &mut Vec<Box<dyn FnOnce(Result<(), Error>) + Send>>,
-) -> Result<(), sqlx::Error> {
+async fn commit(pool: &AnyPool, jobs: impl Iterator<Item = Job>, answers: &mut Vec<Answer>) -> Result<(), sqlx::Error> {
     // IMMEDIATE: what is read is what is written over, whoever else has the file open.
     let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
     for job in jobs {

@@ -8,6 +8,7 @@ mod disk;
 mod failover;
 mod intake;
 mod memory;
+mod pool;
 
 use anyhow::Result;
 use serde::Serialize;
