@@ -31,6 +31,38 @@ async fn an_order_placed_at_one_instance_reaches_a_kitchen_that_waits_at_the_oth
     assert!(began.elapsed().as_millis() < 2_000, "{:?}", began.elapsed());
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cancellation_and_a_start_at_the_same_moment_leave_one_truth() {
+    let Some(site) = site().await else { return };
+    let second = site.another().await;
+    let mut line = site.first.register("k1").await;
+    line.kitchen.report.limit_milli_per_hour = Some(6_000_000);
+    line.turn(0).await;
+    let orders: Vec<String> = (0..60).map(|n| format!("o{n}")).collect();
+    for order in &orders {
+        assert!(site.first.place(order).await.0.is_success());
+    }
+    line.turn(0).await;
+    line.turn(0).await;
+    line.kitchen.work();
+    let cancel = |order: &String| {
+        let path = format!("/v1/orders/{order}/cancellation");
+        let second = &second;
+        async move { second.post(&path, &serde_json::json!({})).await }
+    };
+    let (cancelled, _) = tokio::join!(futures::future::join_all(orders.iter().map(cancel)), line.turn(0));
+    assert!(cancelled.iter().all(|(status, _)| status.is_success()), "{cancelled:?}");
+    let mut begun = 0;
+    for order in &orders {
+        let row = second.get(&format!("/v1/orders/{order}")).await;
+        let is_begun = line.kitchen.begun.iter().any(|held| held.order.as_str() == order);
+        let expected = if is_begun { "STARTING" } else { "CANCELLED" };
+        assert_eq!((row["status"].as_str(), &row["cancel_requested"]), (Some(expected), &Value::Bool(true)), "{row}");
+        begun += usize::from(is_begun);
+    }
+    eprintln!("{begun} of {} had begun", orders.len());
+}
+
 /// A kitchen that works, loses answers, returns orders, falls silent until its order is moved, and changes between the instances.
 async fn cook(mut line: Line, urls: [String; 2], client: String, seed: usize, stop: Arc<AtomicBool>) -> Line {
     let mut turn = seed;
