@@ -5,7 +5,7 @@
 //! In every other build `is` is false when compiled, and nothing of this is left. `make mutants` shows which test catches which.
 
 /// Every defect: its name, and what is wrong with a program that has it.
-pub const ALL: [(&str, &str); 19] = [
+pub const ALL: [(&str, &str); 23] = [
     ("no-fence-check", "a device obeys a controller that has been replaced"),
     ("lease-ignored", "a device starts what nobody allows at the moment"),
     ("start-without-naming-lease", "a device takes any lease for a lease of its task"),
@@ -25,6 +25,10 @@ pub const ALL: [(&str, &str); 19] = [
     ("applied-not-in-batch", "the applied index is not written with the rows"),
     ("mqtt-ack-before-commit", "what a device says is acknowledged before it is in the log"),
     ("retained-command", "instructions are kept by the broker for whoever comes"),
+    ("assignment-lease-ignored", "an order of the backend is moved while its kitchen may still begin it"),
+    ("moved-without-lock", "an order is moved although its kitchen has made contact meanwhile"),
+    ("outcome-of-anyone", "what a kitchen says of an order counts, whoever has it"),
+    ("change-without-comparing", "a change of an order goes over one that came first"),
 ];
 
 /// True in a build with the feature `defects` that was started with DELIBERATE_DEFECT set to this name.

@@ -3,7 +3,7 @@
 //! It ends with this process, however that ends: a shell holds a pipe to it and stops the server, by its id, when the pipe closes.
 
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{LazyLock, Mutex};
@@ -64,7 +64,7 @@ fn programs() -> Option<PathBuf> {
 
 fn start(programs: PathBuf) -> std::io::Result<Cluster> {
     // PostgreSQL refuses to run as root.
-    let is_root = Path::new("/root").metadata().is_ok() && std::fs::read_dir("/root").is_ok();
+    let is_root = rustix::process::geteuid().is_root();
     let mut command = if is_root { Command::new("runuser") } else { Command::new("sh") };
     if is_root {
         command.args(["-u", "postgres", "--", "sh"]);

@@ -132,11 +132,8 @@ pub struct Kitchens {
 /// `GET /v1/kitchens`.
 #[utoipa::path(get, path = "/v1/kitchens", tag = "kitchens", responses((status = 200, body = Kitchens)))]
 pub async fn list(State(backend): State<Backend>, Operator(_): Operator) -> Result<JsonBody<Kitchens>, Problem> {
-    let mut items = Vec::new();
-    for row in backend.store().kitchens().await? {
-        items.push(backend.kitchen_view(&row).await?);
-    }
-    Ok(JsonBody(Kitchens { items }))
+    let rows = backend.store().kitchens().await?;
+    Ok(JsonBody(Kitchens { items: backend.kitchen_views(&rows).await? }))
 }
 
 /// `GET /v1/kitchens/{id}`.
@@ -217,10 +214,19 @@ pub async fn statistics(
 
 impl Backend {
     async fn kitchen_view(&self, row: &KitchenRow) -> Result<KitchenView, Problem> {
-        let open = self.store().open_escalations(&row.registration.id).await?;
+        let mut views = self.kitchen_views(std::slice::from_ref(row)).await?;
+        Ok(views.remove(0))
+    }
+
+    async fn kitchen_views(&self, rows: &[KitchenRow]) -> Result<Vec<KitchenView>, Problem> {
+        let open = self.store().open_escalations().await?;
         let (directory, now) = (self.directory(), self.now());
-        let state = directory.state_of(row, self.options(), now);
-        Ok(KitchenView::of(row, state, directory.version_for(&row.registration.id), open))
+        let view = |row: &KitchenRow| {
+            let id = &row.registration.id;
+            let state = directory.state_of(row, self.options(), now);
+            KitchenView::of(row, state, directory.version_for(id), open.get(id).copied().unwrap_or(0))
+        };
+        Ok(rows.iter().map(view).collect())
     }
 }
 

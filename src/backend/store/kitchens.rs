@@ -5,6 +5,7 @@ use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use crate::backend::new_order::Place;
+use crate::defect;
 use crate::protocol::Id;
 use crate::protocol::exchange::Report;
 
@@ -212,7 +213,7 @@ pub async fn raise_beat(
 pub async fn hold_still(connection: &mut AnyConnection, kitchen: &Id, beat: u64) -> Result<bool, Error> {
     let sql = "UPDATE kitchens SET beat = beat WHERE id = $1 AND beat = $2";
     let done = sqlx::query(sql).bind(kitchen.as_str()).bind(int(beat)).execute(connection).await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done.rows_affected() == 1 || defect::is("moved-without-lock"))
 }
 
 /// Writes what an exchange brought: cursors, report, configuration. The row is locked by `raise_beat`.

@@ -1,5 +1,7 @@
 //! What kitchens tell about themselves, for people: log lines and escalations.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
@@ -7,7 +9,6 @@ use sqlx::any::AnyRow;
 use crate::protocol::Id;
 use crate::protocol::exchange::LogLine;
 
-use super::orders::count;
 use super::{Error, Store, id, int, number, text};
 
 /// Which lines are asked for, oldest first.
@@ -103,13 +104,16 @@ impl Store {
         rows.iter().map(escalation_of).collect()
     }
 
-    /// How many escalations of a kitchen nobody has seen.
-    pub async fn open_escalations(&self, kitchen: &Id) -> Result<u64, Error> {
-        let sql =
-            "SELECT CAST(COUNT(*) AS BIGINT) AS count FROM escalations WHERE kitchen = $1 AND acknowledged_by = ''";
-        count(&sqlx::query(sql).bind(kitchen.as_str()).fetch_one(&self.read).await?)
+    /// How many escalations of each kitchen nobody has seen.
+    pub async fn open_escalations(&self) -> Result<BTreeMap<Id, u64>, Error> {
+        let sql = "SELECT kitchen, CAST(COUNT(*) AS BIGINT) AS open FROM escalations WHERE acknowledged_by = '' GROUP BY kitchen";
+        let rows = sqlx::query(sql).fetch_all(&self.read).await?;
+        rows.iter().map(|row| Ok((id(&text(row, "kitchen")?)?, number(row, "open")?))).collect()
     }
 }
+
+/// Lines in one statement: a way to the database for each would make 500 of them long.
+const LINES: usize = 50;
 
 /// Keeps lines.
 pub async fn add_logs(
@@ -118,12 +122,21 @@ pub async fn add_logs(
     lines: impl Iterator<Item = &LogLine>,
     wall: u64,
 ) -> Result<(), Error> {
-    let sql = "INSERT INTO logs (kitchen, position, wall, received_wall, event, order_id, device, line) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-    for line in lines {
-        let (order, device) = (line.order.as_deref().unwrap_or(""), line.device.as_deref().unwrap_or(""));
-        let query = sqlx::query(sql).bind(kitchen.as_str()).bind(int(line.index)).bind(int(line.wall)).bind(int(wall));
-        let query = query.bind(&line.event).bind(order).bind(device).bind(&line.text);
+    let lines: Vec<&LogLine> = lines.collect();
+    for chunk in lines.chunks(LINES) {
+        let one = |n: usize| {
+            let numbers: Vec<String> = (1..=8).map(|i| format!("${}", n * 8 + i)).collect();
+            format!("({})", numbers.join(", "))
+        };
+        let values: Vec<String> = (0..chunk.len()).map(one).collect();
+        let columns = "kitchen, position, wall, received_wall, event, order_id, device, line";
+        let sql = format!("INSERT INTO logs ({columns}) VALUES {}", values.join(", "));
+        let mut query = sqlx::query(&sql);
+        for line in chunk {
+            let (order, device) = (line.order.as_deref().unwrap_or(""), line.device.as_deref().unwrap_or(""));
+            query = query.bind(kitchen.as_str()).bind(int(line.index)).bind(int(line.wall)).bind(int(wall));
+            query = query.bind(&line.event).bind(order).bind(device).bind(&line.text);
+        }
         query.execute(&mut *connection).await?;
     }
     Ok(())

@@ -93,9 +93,10 @@ impl Store {
         }
     }
 
-    /// True if the database answers.
+    /// True if the database answers readers, and takes transactions.
     pub async fn is_up(&self) -> bool {
-        sqlx::query("SELECT 1 AS one").fetch_one(&self.read).await.is_ok()
+        let reads = sqlx::query("SELECT 1 AS one").fetch_one(&self.read).await.is_ok();
+        reads && self.write(|_| Box::pin(async { Ok(()) })).await.is_ok()
     }
 
     /// How often to look for what other instances changed, in milliseconds. A SQLite file has one instance.

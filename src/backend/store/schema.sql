@@ -94,6 +94,7 @@ CREATE TABLE escalations (
     acknowledged_by TEXT NOT NULL,
     acknowledged_wall BIGINT NOT NULL
 );
+CREATE INDEX escalations_open ON escalations (acknowledged_by, kitchen);
 
 CREATE TABLE configurations (
     kitchen TEXT NOT NULL PRIMARY KEY,  -- '' is for all

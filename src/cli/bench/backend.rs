@@ -22,10 +22,11 @@ use crate::cli::backend::raise_open_files;
 use crate::protocol::Id;
 
 /// Clients that place orders at once.
-pub(super) const CLIENTS: usize = 32;
-/// How long idle kitchens are watched, and orders are placed.
+const CLIENTS: usize = 32;
+/// How long idle kitchens are watched, and orders are placed: by one client, and by many.
 const IDLE: Duration = Duration::from_secs(30);
-pub(super) const LOAD: Duration = Duration::from_secs(10);
+const ALONE: Duration = Duration::from_secs(5);
+const LOAD: Duration = Duration::from_secs(10);
 pub(super) const TOKEN: &str = "bench-operator";
 
 /// What was measured, by number of kitchens.
@@ -49,7 +50,11 @@ struct Size {
     idle_cpu_pct: f64,
     /// The backend's memory.
     resident_mib: f64,
-    /// Orders placed, routed and acknowledged per second.
+    /// From the request of a client that is alone until its answer …
+    alone_placed_ms: Distribution,
+    /// … and until the kitchen has the order.
+    alone_delivered_ms: Distribution,
+    /// Orders placed, routed and acknowledged per second, with many clients.
     orders_per_s: f64,
     /// The backend's processor time for one order with its delivery and its end, in milliseconds.
     cpu_ms_per_order: f64,
@@ -113,14 +118,16 @@ async fn size(kitchens: usize, database: Option<&str>) -> Result<Size> {
     let (before, cpu) = (bench.counts(), cpu_ms(pid)?);
     tokio::time::sleep(IDLE).await;
     let (after, idle_cpu) = (bench.counts(), cpu_ms(pid)? - cpu);
+    let alone_placed_ms = Distribution::of(load(&bench, &run, 1, ALONE).await?);
+    let alone_delivered_ms = Distribution::of(bench.delivered());
     let cpu = cpu_ms(pid)?;
-    let placed_ms = load(&bench, &run).await?;
+    let placed_ms = load(&bench, &run, CLIENTS, LOAD).await?;
     let load_cpu = cpu_ms(pid)? - cpu;
     let resident_mib = super::memory::resident_mib(pid)?;
     bench.over.store(true, Relaxed);
     tasks.shutdown().await;
     backend.kill().await?;
-    let delivered_ms = std::mem::take(&mut *bench.delivered_ms.lock().expect("no task panics"));
+    let delivered_ms = bench.delivered();
     let (orders, idle_s) = (placed_ms.len() as f64, IDLE.as_secs_f64());
     Ok(Size {
         kitchens,
@@ -128,6 +135,8 @@ async fn size(kitchens: usize, database: Option<&str>) -> Result<Size> {
         idle_bytes_per_s: (after.1 - before.1) as f64 / idle_s,
         idle_cpu_pct: idle_cpu / (idle_s * 10.0),
         resident_mib,
+        alone_placed_ms,
+        alone_delivered_ms,
         orders_per_s: orders / LOAD.as_secs_f64(),
         cpu_ms_per_order: load_cpu / orders,
         placed_ms: Distribution::of(placed_ms),
@@ -157,26 +166,29 @@ fn cpu_ms(pid: u32) -> Result<f64> {
 impl Figures {
     /// The table.
     pub fn print(&self) {
-        println!("backend on {}: {CLIENTS} clients, kitchens over loopback", self.database);
+        println!("backend on {}: {CLIENTS} clients, kitchens over loopback; p50 / p99", self.database);
         println!(
             "  one order routed over 1,000 kitchens: p50 {:.0} µs, p99 {:.0} µs",
             self.routing_us.p50, self.routing_us.p99
         );
-        println!("  kitchens  idle/s  bytes/s  cpu %  MiB   orders/s  cpu ms  placed p50/p99 ms  delivered p50/p99 ms");
+        println!(
+            "  kitchens  idle/s  bytes/s  cpu %  MiB  alone placed, delivered ms  orders/s  cpu ms  placed ms       delivered ms"
+        );
         for s in &self.sizes {
+            let pair = |d: &Distribution| format!("{:.1} / {:.1}", d.p50, d.p99);
             println!(
-                "  {:8}  {:6.1}  {:7.0}  {:5.1}  {:4.0}  {:8.0}  {:6.2}  {:7.1} / {:6.1}   {:8.1} / {:6.1}",
+                "  {:8}  {:6.1}  {:7.0}  {:5.1}  {:3.0}  {:13} {:13} {:8.0}  {:6.2}  {:14}  {}",
                 s.kitchens,
                 s.idle_exchanges_per_s,
                 s.idle_bytes_per_s,
                 s.idle_cpu_pct,
                 s.resident_mib,
+                pair(&s.alone_placed_ms),
+                pair(&s.alone_delivered_ms),
                 s.orders_per_s,
                 s.cpu_ms_per_order,
-                s.placed_ms.p50,
-                s.placed_ms.p99,
-                s.delivered_ms.p50,
-                s.delivered_ms.p99,
+                pair(&s.placed_ms),
+                pair(&s.delivered_ms),
             );
         }
     }

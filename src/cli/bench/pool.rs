@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::backend::{CLIENTS, LOAD, TOKEN};
+use super::backend::TOKEN;
 use crate::protocol::Id;
 use crate::protocol::exchange::{
     EXCHANGE_VERSION, ExchangeAnswer, ExchangeRequest, News, Outcome, Progress, QuoteMs, Report,
@@ -24,7 +24,7 @@ pub(super) struct Bench {
     pub(super) over: AtomicBool,
     /// When an order was asked for, and when a kitchen had it.
     asked: Mutex<HashMap<String, Instant>>,
-    pub(super) delivered_ms: Mutex<Vec<f64>>,
+    delivered_ms: Mutex<Vec<f64>>,
 }
 
 impl Bench {
@@ -42,6 +42,11 @@ impl Bench {
         let request = self.http.put(format!("{}/v1/kitchens/{id}", self.url)).bearer_auth(TOKEN).json(&json!({}));
         let body: serde_json::Value = request.send().await?.error_for_status()?.json().await?;
         Ok(body["token"].as_str().context("a new kitchen has a token")?.to_owned())
+    }
+
+    /// What was delivered since the last time, in milliseconds.
+    pub(super) fn delivered(&self) -> Vec<f64> {
+        std::mem::take(&mut *self.delivered_ms.lock().expect("no task panics"))
     }
 
     fn arrived(&self, order: &str) {
@@ -105,16 +110,16 @@ pub(super) fn first_request() -> Result<ExchangeRequest> {
     })
 }
 
-/// Clients place orders one after the other; how long each took, in milliseconds.
-pub(super) async fn load(bench: &Arc<Bench>, run: &str) -> Result<Vec<f64>> {
-    let until = Instant::now() + LOAD;
+/// So many clients place orders one after the other for so long; how long each took, in milliseconds.
+pub(super) async fn load(bench: &Arc<Bench>, run: &str, clients_max: usize, span: Duration) -> Result<Vec<f64>> {
+    let until = Instant::now() + span;
     let mut clients = JoinSet::new();
-    for client in 0..CLIENTS {
+    for client in 0..clients_max {
         let (bench, run) = (bench.clone(), run.to_owned());
         clients.spawn(async move {
             let mut took_ms = Vec::new();
             while Instant::now() < until {
-                let order = format!("o{run}-{client}-{}", took_ms.len());
+                let order = format!("o{run}-{clients_max}-{client}-{}", took_ms.len());
                 let asked = Instant::now();
                 bench.asked.lock().expect("no task panics").insert(order.clone(), asked);
                 let request = bench.http.put(format!("{}/v1/orders/{order}", bench.url)).bearer_auth(TOKEN);
