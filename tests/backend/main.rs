@@ -3,6 +3,7 @@
 mod cancelling;
 mod contract;
 mod exchanging;
+mod killed;
 mod kitchen;
 mod leases;
 mod operating;
