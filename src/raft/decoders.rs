@@ -11,7 +11,7 @@ use proptest::sample::Index;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::kitchen::{Command, Entry, Epoch, NewOrder, Source};
+use crate::kitchen::{Command, Entry, Epoch, NewOrder};
 
 use super::codec::{decode, encode};
 use super::identity::{Identity, VoteSeen};
@@ -34,7 +34,6 @@ fn entries() -> Vec<LogEntry> {
             items: vec!["margherita".parse().expect("an id"); 3],
             priority: -1,
             promise_ms: Some(900_000),
-            source: Source::Local,
         }),
     ];
     let entry = |(n, command): (u64, Command)| {

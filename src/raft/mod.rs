@@ -44,7 +44,7 @@ mod decoders;
 mod suite;
 
 pub use archive::ArchiveRow;
-pub use clock::Anchor;
+pub use clock::{Anchor, ReplicatedClock};
 pub use error::{Error, EventsError, MemberError, ProposeError, ReadError, TransferError, says_disk_full};
 pub use events::RING_INDICES;
 pub use fatal::EXIT_CODE;

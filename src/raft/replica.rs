@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, RwLock, RwLockReadGuard};
 
 use tokio::sync::{broadcast, watch};
 
+use crate::clock::boottime_ms;
 use crate::kitchen::Kitchen;
 
-use super::clock::Anchor;
+use super::clock::{Anchor, ReplicatedClock};
 use super::types::Observed;
 
 /// Events that a live observer may be behind before it has to read the ring (`events_after`): some seconds of a busy kitchen.
@@ -19,7 +20,7 @@ pub(crate) struct Replica {
     kitchen: RwLock<Kitchen>,
     applied: watch::Sender<u64>,
     observers: broadcast::Sender<Arc<Observed>>,
-    anchor: Mutex<Anchor>,
+    clock: Mutex<ReplicatedClock>,
     /// The last entry that the log held when this process started.
     last_log_at_start: Option<u64>,
 }
@@ -28,7 +29,7 @@ impl Replica {
     /// The replica as it was loaded.
     pub fn new(kitchen: Kitchen, applied: u64, last_log_at_start: Option<u64>) -> Self {
         Self {
-            anchor: Mutex::new(Anchor::at_start(kitchen.now())),
+            clock: Mutex::new(ReplicatedClock::at_start(kitchen.now(), boottime_ms())),
             kitchen: RwLock::new(kitchen),
             applied: watch::Sender::new(applied),
             observers: broadcast::Sender::new(OBSERVERS_BEHIND_MAX),
@@ -46,17 +47,24 @@ impl Replica {
         change(&mut self.kitchen.write().expect("a panic in apply is fatal, and ends the process"))
     }
 
-    /// Written and in memory up to `index`: moves the clock, then wakes who waits, then tells the observers.
-    pub fn publish(&self, index: u64, measured: bool, observed: impl IntoIterator<Item = Arc<Observed>>) {
-        let at = self.kitchen().now();
-        let mut anchor = self.anchor.lock().expect("nothing panics while it holds this lock");
-        *anchor = anchor.after_apply(at, measured);
-        drop(anchor);
+    /// Written and in memory up to `index`: wakes who waits, then tells the observers.
+    pub fn publish(&self, index: u64, observed: impl IntoIterator<Item = Arc<Observed>>) {
         self.applied.send_replace(index);
         for one in observed {
             // An error means that nobody observes.
             let _ = self.observers.send(one);
         }
+    }
+
+    /// What was applied says something of the time: `measured` and `own` as in `ReplicatedClock`.
+    pub fn move_clock(&self, measured: bool, own: bool) {
+        let at = self.kitchen().now();
+        self.clock.lock().expect("nothing panics while it holds this lock").after_apply(
+            at,
+            measured,
+            own,
+            boottime_ms(),
+        );
     }
 
     /// True if an entry at this index was made after this process started, so that somebody's clock ran until then.
@@ -66,7 +74,7 @@ impl Replica {
 
     /// The replicated clock.
     pub fn anchor(&self) -> Anchor {
-        *self.anchor.lock().expect("nothing panics while it holds this lock")
+        self.clock.lock().expect("nothing panics while it holds this lock").anchor()
     }
 
     /// The applied index, and a wake-up whenever it grows.

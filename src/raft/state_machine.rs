@@ -120,13 +120,14 @@ impl StateMachine {
         }
         let observed = batch.answers.iter().filter(|(_, answer)| answer.reply.is_some());
         let observed: Vec<_> = observed.map(|(_, answer)| answer.observed.clone()).collect();
+        self.replica.move_clock(batch.measured, batch.answers.iter().any(|(responder, _)| responder.is_some()));
         // Who proposed is answered before everybody who watches is woken: they would run first.
         for (responder, answer) in batch.answers {
             if let Some(responder) = responder {
                 responder.send(answer);
             }
         }
-        self.replica.publish(batch.applied.index, batch.measured, observed);
+        self.replica.publish(batch.applied.index, observed);
         Ok(())
     }
 
@@ -193,7 +194,8 @@ impl RaftStateMachine<Types> for StateMachine {
         self.replica.change(|current| *current = kitchen);
         self.applied = meta.last_log_id;
         self.membership = meta.last_membership.clone();
-        self.replica.publish(meta.last_log_id.map_or(0, |id| id.index), false, []);
+        self.replica.move_clock(false, false);
+        self.replica.publish(meta.last_log_id.map_or(0, |id| id.index), []);
         Ok(())
     }
 

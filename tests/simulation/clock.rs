@@ -32,8 +32,7 @@ impl Simulation {
 
     /// The kitchen's time as a node reckons it.
     pub fn kitchen_now(&self, node: usize) -> Millis {
-        let (at, mono) = self.nodes[node].anchor;
-        at + self.mono(node).saturating_sub(mono)
+        self.nodes[node].kitchen_clock.anchor().at_boottime(self.mono(node))
     }
 
     /// A node's wall clock, which jumps and decides nothing.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use brigade::kitchen::{Applied, Archive, Command, DeviceId, Entry, Kitchen, Millis, invariants};
 use brigade::leader::memory::Pulse;
+use brigade::raft::ReplicatedClock;
 
 use crate::agenda::Event;
 use crate::clock::Clock;
@@ -39,7 +40,7 @@ pub struct Node {
     pub applied: u64,
     /// An older state of the disk: what a power cut can leave.
     pub saved: (Kitchen, Shelf, u64),
-    pub anchor: (Millis, Millis),
+    pub kitchen_clock: ReplicatedClock,
     pub is_measured: bool,
     pub log_at_start: u64,
     /// The term in which it believes that it leads.
@@ -69,7 +70,7 @@ impl Node {
             shelf: Shelf::default(),
             applied: 0,
             saved: Default::default(),
-            anchor: (0, clock.at(0)),
+            kitchen_clock: ReplicatedClock::at_start(0, clock.at(0)),
             is_measured: false,
             log_at_start: 0,
             leading_term: None,
@@ -125,7 +126,7 @@ impl Simulation {
             it.shelf.0.insert(row.key.clone(), row.value.clone().expect("the archive only grows"));
         }
         it.is_measured |= index > it.log_at_start && measures_time(&logged.entry);
-        it.anchor = (it.kitchen.now(), mono);
+        it.kitchen_clock.after_apply(it.kitchen.now(), it.is_measured, it.leading_term.is_some(), mono);
         let proposal = logged.proposal;
         let brief = || format!("{:?}", logged.entry.command);
         if self.checks.digests.len() < index as usize {
@@ -211,7 +212,7 @@ impl Simulation {
             Ok(kitchen) => it.kitchen = kitchen,
             Err(bad) => return self.fail(bad.to_string()),
         }
-        it.anchor = (it.kitchen.now(), mono);
+        it.kitchen_clock = ReplicatedClock::at_start(it.kitchen.now(), mono);
         let life = it.life;
         for broker in 0..self.brokers.len() {
             let at = self.now + self.chance.between(10, 100);
@@ -231,7 +232,7 @@ impl Simulation {
                 let mono = self.mono(node);
                 let it = &mut self.nodes[node];
                 (it.kitchen, it.shelf, it.applied) = (kitchen, shelf, applied);
-                it.anchor = (it.kitchen.now(), mono);
+                it.kitchen_clock.after_apply(it.kitchen.now(), false, false, mono);
                 self.seen.count("snapshots installed");
             }
             Err(bad) => self.fail(bad.to_string()),
