@@ -8,7 +8,7 @@ use brigade::kitchen::device::actions_of;
 use brigade::kitchen::recipe::{Gates, built_in_menu};
 use brigade::kitchen::{
     Action, ActionFact, Archive, AttemptId, Command, Condition, Content, Device, DeviceId, DeviceKind, Entry, Facts,
-    InstructionId, Kitchen, Mode, NewOrder, Op, Recipe, Report, Source, Task, TaskReport, TaskState,
+    InstructionId, Kitchen, Mode, NewOrder, Op, Recipe, Report, Task, TaskReport, TaskState,
 };
 
 struct NoArchive;
@@ -148,7 +148,7 @@ impl Bench {
         let item = |n: u64| menu[((self.orders + n) % 4) as usize].parse().expect("an id");
         let items = (0..1 + self.orders % 3).map(item).collect();
         let id = format!("order-{}", self.orders).parse().expect("an id");
-        self.apply(Command::PlaceOrder(NewOrder { id, items, priority: 0, promise_ms: None, source: Source::Local }));
+        self.apply(Command::PlaceOrder(NewOrder { id, items, priority: 0, promise_ms: None }));
     }
 
     /// Every device takes what is new in the outbox.

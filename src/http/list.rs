@@ -5,7 +5,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 
 use crate::kitchen::order::archive_number_key;
-use crate::kitchen::{Kitchen, Millis, OrderId};
+use crate::kitchen::{ArchivedOrder, Kitchen, Millis, OrderId};
 use crate::raft::ArchiveRow;
 
 use super::Api;
@@ -173,7 +173,9 @@ impl Found {
     fn add(&mut self, api: &Api, number: u64, id: &[u8], filter: StatusFilter) -> Result<(), Problem> {
         let id = std::str::from_utf8(id).ok().and_then(|id| id.parse::<OrderId>().ok());
         let id = id.ok_or_else(|| Problem::storage(format!("the archive's number {number} leads to no id")))?;
-        if let Some(archived) = api.archived(&id)?.filter(|a| filter.matches(a.order.status)) {
+        // One that was given back to the backend and came again has another number by now.
+        let is_it = |a: &ArchivedOrder| a.order.number == number && filter.matches(a.order.status);
+        if let Some(archived) = api.archived(&id)?.filter(is_it) {
             self.orders.insert(number, OrderView::archived(&archived));
         }
         Ok(())

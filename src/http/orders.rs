@@ -8,9 +8,7 @@ use serde::Deserialize;
 use crate::defect;
 use crate::kitchen::order::archive_key;
 use crate::kitchen::rows::decode;
-use crate::kitchen::{
-    ArchivedOrder, Command, Kitchen, Millis, NewOrder, Order, OrderId, RecipeId, Refusal, Reply, Source,
-};
+use crate::kitchen::{ArchivedOrder, Command, Kitchen, Millis, NewOrder, Order, OrderId, RecipeId, Refusal, Reply};
 
 use super::Api;
 use super::answer::Answer;
@@ -40,7 +38,7 @@ pub async fn place(
 ) -> Result<Response, Problem> {
     api.refuse_without_room(&id)?;
     let NewOrderBody { items, priority, promise_ms } = body;
-    let new = NewOrder { id: id.clone(), items, priority, promise_ms, source: Source::Local };
+    let new = NewOrder { id: id.clone(), items, priority, promise_ms };
     let created = match api.write(Command::PlaceOrder(new)).await? {
         Reply::Placed { created, .. } => created,
         Reply::Done | Reply::Unchanged | Reply::InCharge { .. } | Reply::Refused(_) => false,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::assignment::{AssignedOrder, BackendAnswer};
 use super::device::Facts;
 use super::ids::{DeviceId, Epoch, InstructionId, Millis, NodeId, OrderId, RecipeId};
 use super::incident::Decision;
@@ -28,7 +29,7 @@ pub struct Entry {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Command {
-    /// A client, or the backend, orders.
+    /// A client orders at this kitchen.
     PlaceOrder(NewOrder),
     /// A client or operator takes an order back.
     CancelOrder {
@@ -123,14 +124,13 @@ pub enum Command {
     },
     /// Tenure: some deadline of the state has passed; apply decides which.
     DeadlinesDue,
-    /// Tenure: the backend has everything up to this number.
-    AcknowledgeFeed {
-        /// The last number that it has.
-        upto: u64,
-    },
+    /// Tenure: the main backend answered.
+    FollowBackend(BackendAnswer),
+    /// Tenure: the main backend gives this kitchen an order.
+    TakeAssignment(AssignedOrder),
 }
 
-/// An order as its client states it.
+/// A local order, as its client states it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewOrder {
     /// The client's key.
@@ -141,8 +141,6 @@ pub struct NewOrder {
     pub priority: i8,
     /// Ready within so many milliseconds from now; None takes the site's promise.
     pub promise_ms: Option<Millis>,
-    /// Who ordered.
-    pub source: Source,
 }
 
 /// Where an order comes from.

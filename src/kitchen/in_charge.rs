@@ -30,7 +30,8 @@ impl Kitchen {
             | Command::RecordReport { .. }
             | Command::JudgeDevice { .. }
             | Command::DeadlinesDue
-            | Command::AcknowledgeFeed { .. } => true,
+            | Command::FollowBackend(_)
+            | Command::TakeAssignment(_) => true,
             Command::PlaceOrder(_)
             | Command::CancelOrder { .. }
             | Command::CollectOrder { .. }
@@ -66,6 +67,9 @@ impl Kitchen {
         let token = if defect::is("counter-as-token") { self.meta.index / 64 } else { self.meta.index };
         let epoch = Epoch::new(incarnation, token);
         self.meta.in_charge = Some(InCharge { node, epoch, since: self.meta.now });
+        if self.meta.born_wall == 0 {
+            self.meta.born_wall = self.meta.wall.max(1);
+        }
         if !gap_measured {
             self.distrust_the_clock();
         }
@@ -76,6 +80,8 @@ impl Kitchen {
     /// Nobody measured how long the kitchen stood still: what lay in the open is stale, and what was in an oven must be
     /// seen baking by this tenure, or it is discarded when its end is reported.
     fn distrust_the_clock(&mut self) {
+        // The backend may have given its orders to another kitchen meanwhile.
+        self.meta.backend.lease_until = self.meta.backend.lease_until.min(self.meta.now);
         for id in self.active.keys().copied().collect::<Vec<_>>() {
             let Some(pizza) = self.pizzas.get(&id) else { continue };
             let loading = self.attempt_on(id, Job::Load).is_some() || matches!(pizza.custody, Custody::Between(..));

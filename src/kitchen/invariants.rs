@@ -161,8 +161,8 @@ fn outbox_is_live(k: &Kitchen) -> Result<(), String> {
 
 fn indexes_follow(k: &Kitchen) -> Result<(), String> {
     let again = Kitchen::from_rows(k.rows()).map_err(|e| e.to_string())?;
-    if again.queue != k.queue || again.active != k.active {
-        return Err("queue or active differ from what the rows give".to_owned());
+    if again.queue != k.queue || again.active != k.active || again.announced != k.announced {
+        return Err("queue, announced or active differ from what the rows give".to_owned());
     }
     if again != *k {
         return Err("the rows give another kitchen".to_owned());

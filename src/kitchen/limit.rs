@@ -4,7 +4,10 @@
 //! all occupancy of the stage with its transfers, and the m_k smallest tails (work after it), over m_k; and the longest single
 //! job. (Santos, Hunsucker and Deal, "Global lower bounds for flow shops with multiple processors", EJOR 80, 1995.)
 
-use super::{Kitchen, Millis, Recipe};
+use super::{Kitchen, Millis, PizzaState, Recipe};
+
+/// So many of the pizzas that wait stand for all of them.
+const MIX_MAX: usize = 64;
 
 /// How many executors each stage has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,6 +135,16 @@ impl Kitchen {
         let Some(first) = at.first().filter(|_| at.len() > 1) else { return 0 };
         let span = now.max(self.meta.now) - first;
         (at.len() as u64 - 1) * 3_600_000_000 / span.max(1)
+    }
+
+    /// What the line could keep up for what waits, as far as a pass of the schedule looks, or for the menu when nothing waits.
+    pub fn present_limit(&self) -> Option<SteadyRate> {
+        let waiting = self.pizzas.values().filter(|p| p.state == PizzaState::Queued).take(MIX_MAX);
+        let mut mix: Vec<Recipe> = waiting.filter_map(|p| self.recipes.get(&p.recipe)).cloned().collect();
+        if mix.is_empty() {
+            mix = self.recipes.values().cloned().collect();
+        }
+        steady_rate(&mix, self.line())
     }
 
     /// The line as it stands: what is up.

@@ -7,6 +7,8 @@
 //! Reading order: `pizza` (the state machine of one pizza), `command` and `event` (what goes in and comes out), `schedule`
 //! (what is begun next), `outcome` and `steps` (what follows from a report), `lives` (devices that are lost, stuck or rebooted).
 
+pub mod assignment;
+pub mod assignments;
 pub mod attempt;
 pub mod clearing;
 pub mod command;
@@ -52,6 +54,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::defect;
 
+pub use assignment::{AssignedOrder, Assignment, BackendAnswer, BackendStanding};
 pub use attempt::{Attempt, AttemptState, Outcome};
 pub use command::{Command, Directive, Entry, Life, NewOrder, Reply, Source};
 pub use device::{ActionFact, Device, Facts, Standing};
@@ -69,7 +72,7 @@ pub use rows::{Archive, BadRow, Row};
 pub use status::KitchenStatus;
 pub use vocabulary::{Action, DeviceKind, Verdict};
 
-use feed::{News, Outcome as FeedOutcome};
+use feed::Outcome as FeedOutcome;
 use rows::RowKey;
 use schedule::QueueKey;
 use table::Table;
@@ -118,6 +121,12 @@ pub struct Meta {
     pub discards: u32,
     /// The last incident's number.
     pub incidents: u64,
+    /// What is known of the main backend.
+    #[serde(default)]
+    pub backend: BackendStanding,
+    /// When this kitchen was first in anybody's charge, in wall time: names its outcomes' numbering.
+    #[serde(default)]
+    pub born_wall: u64,
     /// The last outcome's number in the feed.
     pub feed_last: u64,
     /// Orders that ended, by end: ready, cancelled, failed, returned.
@@ -172,8 +181,12 @@ pub struct Kitchen {
     incidents: Table<u64, Incident>,
     escalations: Table<u64, Escalation>,
     feed: Table<u64, FeedOutcome>,
-    /// Pizzas to begin, by urgency. Derived from `pizzas`.
+    /// Pizzas to begin, by urgency. Derived from `pizzas` and `orders`.
     queue: BTreeSet<QueueKey>,
+    /// Pizzas of the backend's orders that it does not know to be about to begin. Derived likewise.
+    unannounced: BTreeSet<QueueKey>,
+    /// Pizzas of those that it was told of, and has not acknowledged. Derived likewise.
+    announced: BTreeSet<QueueKey>,
     /// Pizzas begun and not packed, with their states. Derived from `pizzas`.
     active: BTreeMap<PizzaId, PizzaState>,
     scratch: Scratch,
@@ -195,6 +208,8 @@ impl PartialEq for Kitchen {
             && self.escalations == other.escalations
             && self.feed == other.feed
             && self.queue == other.queue
+            && self.unannounced == other.unannounced
+            && self.announced == other.announced
             && self.active == other.active
     }
 }
@@ -239,7 +254,8 @@ impl Kitchen {
             Command::RecordReport { device, report } => self.record_report(device, report),
             Command::JudgeDevice { device, life, named } => self.judge_device(device, *life, named),
             Command::DeadlinesDue => self.meet_deadlines(),
-            Command::AcknowledgeFeed { upto } => self.acknowledge_upto(*upto),
+            Command::FollowBackend(answer) => self.follow_backend(answer, archive),
+            Command::TakeAssignment(assigned) => Ok(self.take_assignment(assigned, archive)),
         }
     }
 
@@ -279,14 +295,6 @@ impl Kitchen {
         Ok(if changed { Reply::Done } else { Reply::Unchanged })
     }
 
-    fn acknowledge_upto(&mut self, upto: u64) -> Result<Reply, Refusal> {
-        let known: Vec<u64> = self.feed.range(..=upto).map(|(number, _)| *number).collect();
-        for number in &known {
-            self.feed.remove(number);
-        }
-        Ok(if known.is_empty() { Reply::Unchanged } else { Reply::Done })
-    }
-
     /// The replicated time of the last entry.
     pub fn now(&self) -> Millis {
         self.meta.now
@@ -307,16 +315,6 @@ impl Kitchen {
         let id = InstructionId { index: self.meta.index, n: self.scratch.instructions };
         self.scratch.instructions += 1;
         id
-    }
-
-    /// Keeps something for the backend, where there is one.
-    fn tell_backend(&mut self, news: News) {
-        if !self.settings().feed {
-            return;
-        }
-        self.meta.feed_last += 1;
-        let outcome = FeedOutcome { number: self.meta.feed_last, at: self.meta.now, wall: self.meta.wall, news };
-        self.feed.insert(self.meta.feed_last, outcome);
     }
 
     fn zone_held(&self, zone: &str) -> bool {

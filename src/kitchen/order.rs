@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::assignment::Assignment;
 use super::command::{NewOrder, Source};
 use super::ids::{Millis, OrderId, PizzaId, RecipeId};
 use super::pizza::{Judgement, PastAttempt, Pizza, PizzaState, Spoiled};
@@ -59,6 +60,17 @@ impl OrderStatus {
     }
 }
 
+/// What a pizza that nobody has begun waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    /// Its turn.
+    ToBegin,
+    /// That the backend is told.
+    ToBeAnnounced,
+    /// That the backend has acknowledged it.
+    ToBeCleared,
+}
+
 /// A generation of an item that was not delivered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiscardedPizza {
@@ -85,6 +97,9 @@ pub struct Order {
     pub number: u64,
     /// Who ordered.
     pub source: Source,
+    /// How it stands with the backend; none for a local order.
+    #[serde(default)]
+    pub assignment: Option<Assignment>,
     /// One recipe for each pizza.
     pub items: Vec<RecipeId>,
     /// Higher goes first.
@@ -114,7 +129,36 @@ pub struct Order {
 impl Order {
     /// True when this request is the one that placed this order.
     pub fn is_same(&self, new: &NewOrder) -> bool {
-        self.items == new.items && self.priority == new.priority && self.promise_ms == new.promise_ms
+        self.assignment.is_none()
+            && self.items == new.items
+            && self.priority == new.priority
+            && self.promise_ms == new.promise_ms
+    }
+}
+
+impl Order {
+    /// True when it is the backend's, under this assignment.
+    pub fn is_assigned(&self, number: u64) -> bool {
+        self.assignment.is_some_and(|a| a.number == number)
+    }
+
+    /// What those of its pizzas wait for that nobody has begun.
+    pub fn waiting(&self) -> Waiting {
+        match self.assignment {
+            Some(a) if !a.cleared && self.status == OrderStatus::Accepted => {
+                if a.announced.is_some() {
+                    Waiting::ToBeCleared
+                } else {
+                    Waiting::ToBeAnnounced
+                }
+            }
+            Some(_) | None => Waiting::ToBegin,
+        }
+    }
+
+    /// True when it is the backend's and nothing of it is begun: another kitchen can make it.
+    pub fn is_returnable(&self) -> bool {
+        self.assignment.is_some() && self.status == OrderStatus::Accepted
     }
 }
 

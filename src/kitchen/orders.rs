@@ -1,5 +1,6 @@
 //! What clients ask for: place, cancel, collect; and how an order ends.
 
+use super::assignment::Assignment;
 use super::command::{NewOrder, Reply, Source};
 use super::event::Event;
 use super::feed::News;
@@ -20,32 +21,37 @@ impl Kitchen {
             return Err(Refusal::IdempotencyKeyReused { order: new.id.clone() });
         }
         self.admit(new)?;
-        let (now, number) = (self.meta.now, self.meta.index);
-        let mut order = self.new_order(new);
+        self.add_order(new, None);
+        Ok(Reply::Placed { number: self.meta.index, created: true })
+    }
+
+    /// Puts an order and its pizzas into the state.
+    pub(super) fn add_order(&mut self, new: &NewOrder, assignment: Option<Assignment>) {
+        let now = self.meta.now;
+        let mut order = self.new_order(new, assignment);
         for (item, recipe) in new.items.iter().enumerate() {
-            let id = PizzaId { order: number, item: item as u16, generation: 0 };
+            let id = PizzaId { order: order.number, item: item as u16, generation: 0 };
             order.pizzas.push(id);
             let work_ms = self.recipes.get(recipe).map_or(0, super::Recipe::work_ms);
             self.add_pizza(Pizza::new(id, &order, recipe.clone(), work_ms, now));
         }
-        self.event(Event::OrderAccepted {
-            order: order.id.clone(),
-            pizzas: order.items.len() as u32,
-            source: order.source,
-        });
-        if order.source == Source::Backend {
-            self.tell_backend(News::Order { order: order.id.clone(), status: order.status });
-        }
+        let pizzas = order.items.len() as u32;
+        self.event(Event::OrderAccepted { order: order.id.clone(), pizzas, source: order.source });
+        self.tell_of(&order);
+        let pizzas = order.pizzas.clone();
         self.orders.insert(order.id.clone(), order);
-        Ok(Reply::Placed { number, created: true })
+        for pizza in pizzas.iter().filter_map(|p| self.pizzas.get(p).cloned()).collect::<Vec<_>>() {
+            self.index_pizza(&pizza);
+        }
     }
 
-    fn new_order(&self, new: &NewOrder) -> Order {
+    fn new_order(&self, new: &NewOrder, assignment: Option<Assignment>) -> Order {
         let now = self.meta.now;
         Order {
             id: new.id.clone(),
             number: self.meta.index,
-            source: new.source,
+            source: if assignment.is_some() { Source::Backend } else { Source::Local },
+            assignment,
             items: new.items.clone(),
             priority: new.priority,
             promise_ms: new.promise_ms,
@@ -62,7 +68,7 @@ impl Kitchen {
     }
 
     /// Whether the kitchen takes this order at all.
-    fn admit(&self, new: &NewOrder) -> Result<(), Refusal> {
+    pub(super) fn admit(&self, new: &NewOrder) -> Result<(), Refusal> {
         let most = self.settings().pizzas_per_order_max;
         if new.items.is_empty() || new.items.len() as u32 > most {
             let what = format!("an order has 1 to {most} pizzas, this one has {}", new.items.len());
@@ -178,18 +184,15 @@ impl Kitchen {
     /// When the backend's orders that are not begun go back to it: some time after the kitchen fell out of order.
     pub(super) fn return_due_at(&self) -> Option<Millis> {
         let since = self.meta.out_of_order_since?;
-        self.orders.values().any(is_returnable).then(|| since + self.settings().return_after_ms)
+        self.orders.values().any(Order::is_returnable).then(|| since + self.settings().return_after_ms)
     }
 
     /// Gives the backend's orders that are not begun back to it: another kitchen can make them. Local ones wait.
     pub(super) fn return_orders(&mut self) {
-        let orders: Vec<OrderId> = self.orders.values().filter(|o| is_returnable(o)).map(|o| o.id.clone()).collect();
+        let orders: Vec<OrderId> = self.orders.values().filter(|o| o.is_returnable()).map(|o| o.id.clone()).collect();
+        let why = format!("the kitchen is {}", self.meta.status.text());
         for id in orders {
-            for pizza in self.orders.get(&id).map(|o| o.pizzas.clone()).unwrap_or_default() {
-                self.discard(pizza, Spoiled::Cancelled, false);
-            }
-            let reason = format!("the kitchen is {}", self.meta.status.text());
-            self.end_order(&id, OrderStatus::Returned, Some(reason));
+            self.give_up(&id, OrderStatus::Returned, &why);
         }
     }
 
@@ -205,14 +208,15 @@ impl Kitchen {
 
     fn announce_order(&mut self, order: &Order) {
         self.event(Event::OrderChanged { order: order.id.clone(), status: order.status });
-        if order.source == Source::Backend {
-            self.tell_backend(News::Order { order: order.id.clone(), status: order.status });
-        }
+        self.tell_of(order);
     }
-}
 
-fn is_returnable(order: &Order) -> bool {
-    order.source == Source::Backend && order.status == OrderStatus::Accepted
+    /// The backend learns of its own orders.
+    fn tell_of(&mut self, order: &Order) {
+        let Some(assignment) = order.assignment else { return };
+        let (order, status, reason) = (order.id.clone(), order.status, order.reason.clone());
+        self.tell_backend(News::Order { order, assignment: assignment.number, status, reason });
+    }
 }
 
 /// The archived order of this id. A row that can't be read is a broken invariant: this process wrote it.

@@ -194,8 +194,6 @@ pub struct Settings {
     pub remakes_max: u16,
     /// How long a kitchen that is out of order keeps the backend's orders that are not begun.
     pub return_after_ms: Millis,
-    /// Keep outcomes for the main backend.
-    pub feed: bool,
 }
 
 impl Default for Settings {
@@ -221,7 +219,6 @@ impl Default for Settings {
             open_pizzas_max: 20_000,
             remakes_max: 10,
             return_after_ms: 10_000,
-            feed: false,
         }
     }
 }

@@ -5,9 +5,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::pizza::PizzaState;
-use super::schedule::queue_key;
-use super::{Kitchen, Pizza};
+use super::Kitchen;
 
 /// Version of the rows' encoding.
 const VERSION: u8 = 1;
@@ -188,9 +186,8 @@ impl Kitchen {
 
     /// Makes the derived indexes anew.
     fn derive(&mut self) {
-        let waits = |p: &&Pizza| p.state == PizzaState::Queued && p.parked.is_none();
-        let under_way = |p: &&Pizza| !matches!(p.state, PizzaState::Queued | PizzaState::Packed);
-        self.queue = self.pizzas.values().filter(waits).map(queue_key).collect();
-        self.active = self.pizzas.values().filter(under_way).map(|p| (p.id, p.state)).collect();
+        for pizza in self.pizzas.values().cloned().collect::<Vec<_>>() {
+            self.index_pizza(&pizza);
+        }
     }
 }

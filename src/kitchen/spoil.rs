@@ -4,7 +4,7 @@ use super::Kitchen;
 use super::event::Event;
 use super::ids::PizzaId;
 use super::incident::Question;
-use super::order::DiscardedPizza;
+use super::order::{DiscardedPizza, Order, Waiting};
 use super::pizza::{Custody, Input, Pizza, PizzaState, Spoiled, advance};
 use super::report::AttemptId;
 use super::schedule::queue_key;
@@ -22,7 +22,7 @@ impl Kitchen {
     /// Takes a pizza out of the state.
     pub(super) fn take_pizza(&mut self, id: PizzaId) -> Option<Pizza> {
         let pizza = self.pizzas.remove(&id)?;
-        self.queue.remove(&queue_key(&pizza));
+        self.forget_waiting(&pizza);
         self.active.remove(&id);
         if pizza.state != PizzaState::Packed {
             self.meta.open_pizzas -= 1;
@@ -30,13 +30,23 @@ impl Kitchen {
         Some(pizza)
     }
 
+    fn forget_waiting(&mut self, pizza: &Pizza) {
+        let key = queue_key(pizza);
+        self.queue.remove(&key);
+        self.unannounced.remove(&key);
+        self.announced.remove(&key);
+    }
+
     /// Puts a pizza into the derived index that its state belongs to.
     pub(super) fn index_pizza(&mut self, pizza: &Pizza) {
-        let key = queue_key(pizza);
+        self.forget_waiting(pizza);
         if pizza.state == PizzaState::Queued && pizza.parked.is_none() {
-            self.queue.insert(key);
-        } else {
-            self.queue.remove(&key);
+            let key = queue_key(pizza);
+            match self.orders.get(&pizza.order).map_or(Waiting::ToBegin, Order::waiting) {
+                Waiting::ToBegin => self.queue.insert(key),
+                Waiting::ToBeAnnounced => self.unannounced.insert(key),
+                Waiting::ToBeCleared => self.announced.insert(key),
+            };
         }
         match pizza.state {
             PizzaState::Queued | PizzaState::Packed => self.active.remove(&pizza.id),

@@ -2,9 +2,7 @@
 
 use crate::kitchen::device::actions_of;
 use crate::kitchen::recipe::built_in_menu;
-use crate::kitchen::{
-    Archive, AttemptState, Command, DeviceId, Entry, Epoch, Kitchen, Life, Millis, NewOrder, Report, Source,
-};
+use crate::kitchen::{Archive, AttemptState, Command, DeviceId, Entry, Epoch, Kitchen, Life, Millis, NewOrder, Report};
 use crate::protocol::{
     self, Action, ActionFacts, CancelClass, Conn, ConnState, DeviceKind, Facts, Fence, Heartbeat, Id, Leaf, Mode, Op,
     Payload, State, Topic, ZoneOp, encode,
@@ -67,7 +65,7 @@ impl Scene {
         }
         let items = vec!["margherita".parse().expect("an id")];
         let id = "o1".parse().expect("an id");
-        scene.tenure(Command::PlaceOrder(NewOrder { id, items, priority: 0, promise_ms: None, source: Source::Local }));
+        scene.tenure(Command::PlaceOrder(NewOrder { id, items, priority: 0, promise_ms: None }));
         assert_eq!(scene.kitchen.outbox().count(), 1, "robot1 is told to begin");
         scene
     }

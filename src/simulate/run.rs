@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 
 use crate::kitchen::{
     Applied, Archive, AttemptId, Command, Content, Decision, Entry, Instruction, InstructionId, Kitchen, Life, Millis,
-    NewOrder, Op, Question, Reply, Report, Source,
+    NewOrder, Op, Question, Reply, Report,
 };
 
 use super::plan::Plan;
@@ -232,13 +232,8 @@ impl<'a> Simulation<'a> {
         self.orders_to_come -= 1;
         let arrival = &self.plan.arrivals[n];
         let id = format!("order-{n}").parse().expect("an id");
-        let new = NewOrder {
-            id,
-            items: arrival.items.clone(),
-            priority: arrival.priority,
-            promise_ms: arrival.promise_ms,
-            source: Source::Local,
-        };
+        let new =
+            NewOrder { id, items: arrival.items.clone(), priority: arrival.priority, promise_ms: arrival.promise_ms };
         let order = new.id.clone();
         let reply = self.apply(Command::PlaceOrder(new));
         self.tally.placed(order, arrival, self.now, &reply, &self.kitchen);

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use brigade::kitchen::device::actions_of;
 use brigade::kitchen::recipe::built_in_menu;
-use brigade::kitchen::{ActionFact, Archive, Command, DeviceKind, Entry, Facts, Kitchen, NewOrder, Report, Source};
+use brigade::kitchen::{ActionFact, Archive, Command, DeviceKind, Entry, Facts, Kitchen, NewOrder, Report};
 use brigade::protocol::{State, decode};
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -56,13 +56,7 @@ static KITCHEN: LazyLock<Vec<Row>> = LazyLock::new(|| {
     }
     for n in 0..3 {
         let (id, items) = (format!("o{n}").parse().expect("an id"), vec!["margherita".parse().expect("an id")]);
-        commands.push(Command::PlaceOrder(NewOrder {
-            id,
-            items,
-            priority: 0,
-            promise_ms: None,
-            source: Source::Local,
-        }));
+        commands.push(Command::PlaceOrder(NewOrder { id, items, priority: 0, promise_ms: None }));
     }
     let cancelled = "o2".parse().expect("an id");
     commands.push(Command::CancelOrder { order: cancelled, reason: "no appetite".to_owned() });

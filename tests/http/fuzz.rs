@@ -77,7 +77,7 @@ fn json() -> impl Strategy<Value = String> {
         "place",
         "to",
         "title",
-        "feed",
+        "shelves",
     ]);
     let value = prop::sample::select(vec![
         "null",

@@ -69,7 +69,7 @@ async fn recipes_and_settings_are_read_changed_and_put_back_whole() {
     let full = kitchen.put("/v1/orders/b", json!({ "items": ["margherita"] })).await;
     assert_eq!(full.header("retry-after"), "10");
     assert_eq!(full.problem(429, "capacity-exceeded")["max"], 1);
-    settings.as_object_mut().unwrap().remove("feed");
+    settings.as_object_mut().unwrap().remove("remakes_max");
     kitchen.put("/v1/kitchen/settings", settings).await.problem(422, "invalid");
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use brigade::http::Api;
-use brigade::kitchen::{Command, NewOrder, Source};
+use brigade::kitchen::{Command, NewOrder};
 use futures::future::join_all;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -135,7 +135,6 @@ async fn an_order_that_ends_while_it_is_read_is_never_missing() {
                 items: vec!["margherita".parse().unwrap()],
                 priority: 0,
                 promise_ms: None,
-                source: Source::Local,
             })
         });
         join_all(orders.map(|order| node.propose(order, None))).await;

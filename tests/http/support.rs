@@ -175,6 +175,7 @@ pub fn sources(node: &RaftNode, stop: &CancellationToken) -> Sources {
         node: node.clone(),
         leader: watch::Sender::new(status).subscribe(),
         cluster: ClusterInfo { kitchen: "test-kitchen".to_owned(), version: "0.0.0".to_owned() },
+        backend_margin_ms: 0,
         more_metrics: Some(std::sync::Arc::new(brigade::telemetry::record())),
         stop: stop.clone(),
     }

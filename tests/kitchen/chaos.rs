@@ -1,6 +1,6 @@
 //! Everything that can be done to a line, as data: drawn at random, played in order, and healed in the end.
 
-use brigade::kitchen::{Command, CommandResult, DeviceId, Directive, Life, Millis, Mode, OrderStatus, Source};
+use brigade::kitchen::{Command, CommandResult, DeviceId, Directive, Life, Millis, Mode, OrderStatus};
 use proptest::prelude::*;
 
 use crate::line::Line;
@@ -122,7 +122,7 @@ pub fn play(line: &mut Line, step: &Step) {
         Step::Ghost(device) => line.haunt(name(*device)),
         Step::Acknowledge => {
             let upto = line.kitchen().meta().feed_last;
-            line.tenure(Command::AcknowledgeFeed { upto });
+            line.hear_backend(upto);
         }
         _ => play_on_device(line, step),
     }
@@ -149,8 +149,11 @@ fn play_on_device(line: &mut Line, step: &Step) {
 fn order(line: &mut Line, items: &[u8], backend: bool) {
     let items: Vec<&str> = items.iter().map(|n| ["plain", "seen", "strict"][usize::from(*n)]).collect();
     let id = format!("o{}", line.index);
-    let source = if backend { Source::Backend } else { Source::Local };
-    line.order_from(&id, &items, source);
+    if backend {
+        line.assign(&id, &items, 1);
+    } else {
+        line.order(&id, &items);
+    }
 }
 
 fn with_order(line: &mut Line, n: u8, act: impl Fn(&mut Line, &str)) {

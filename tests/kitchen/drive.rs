@@ -56,6 +56,9 @@ impl Line {
 
     pub fn tick(&mut self) {
         self.judge_silence();
+        if self.backend_answers {
+            self.answer_for_backend();
+        }
         let mut passed = self.now - self.worked_at;
         self.worked_at = self.now;
         for _ in 0..12 {

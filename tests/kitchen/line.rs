@@ -4,10 +4,12 @@
 
 use std::collections::BTreeMap;
 
+use brigade::kitchen::feed::News;
 use brigade::kitchen::recipe::{Gates, Recipe, Settings};
 use brigade::kitchen::{
-    Applied, Archive, ArchivedOrder, Command, DeviceId, DeviceKind, Directive, Entry, Epoch, Event, Gate, Incident,
-    InstructionId, Kitchen, Millis, NewOrder, OrderId, OrderStatus, PizzaState, Reply, Source, invariants, rows,
+    Applied, Archive, ArchivedOrder, AssignedOrder, BackendAnswer, Command, DeviceId, DeviceKind, Directive, Entry,
+    Epoch, Event, Gate, Incident, InstructionId, Kitchen, Millis, NewOrder, OrderId, OrderStatus, PizzaState, Reply,
+    invariants, rows,
 };
 
 use crate::model::ModelDevice;
@@ -84,6 +86,8 @@ pub struct Line {
     pub worked_at: Millis,
     /// Time stops as soon as the first open pizza is in this state, even if it would leave it within the same moment.
     pub stop_at: Option<PizzaState>,
+    /// The main backend answers at once whenever the kitchen waits for it.
+    pub backend_answers: bool,
 }
 
 impl Line {
@@ -106,15 +110,14 @@ impl Line {
             boots: 0,
             worked_at: 0,
             stop_at: None,
+            backend_answers: true,
         };
         line.take_charge(true);
+        line.hear_backend(0);
         for (id, gate) in [("plain", Gate::None), ("seen", Gate::Wanted), ("strict", Gate::Required)] {
             line.request(Command::PutRecipe { recipe: quick(id, gate) });
         }
-        line.configure(|s| {
-            s.quarantine_ms = 5_000;
-            s.feed = true;
-        });
+        line.configure(|s| s.quarantine_ms = 5_000);
         line
     }
 
@@ -192,7 +195,40 @@ impl Line {
         }
         self.compare(&entry, &applied);
         self.events.extend(applied.events);
+        if self.backend_answers {
+            self.answer_for_backend();
+        }
         applied.reply
+    }
+
+    pub fn answer_for_backend(&mut self) {
+        let starting = self.kitchen().feed().filter(|o| matches!(o.news, News::Starting { .. })).last();
+        let lease_ends = self.now + 100_000 >= self.kitchen().meta().backend.lease_until;
+        let waits = lease_ends && self.kitchen().orders().any(|o| o.is_returnable());
+        if starting.is_some() || waits {
+            let acknowledged = starting.map_or(0, |o| o.number);
+            self.hear_backend(acknowledged);
+        }
+    }
+
+    /// The main backend answers: it has the outcomes up to this number, and its orders may be begun for five minutes.
+    pub fn hear_backend(&mut self, acknowledged: u64) {
+        let lease_until = self.now + 300_000;
+        self.tenure(Command::FollowBackend(BackendAnswer { lease_until, acknowledged, ..BackendAnswer::default() }));
+    }
+
+    /// The main backend gives the kitchen an order.
+    pub fn assign(&mut self, id: &str, items: &[&str], assignment: u64) -> Reply {
+        let items = items.iter().map(|r| r.parse().expect("an id")).collect();
+        let id: OrderId = id.parse().expect("an id");
+        let assigned = AssignedOrder { id: id.clone(), assignment, items, priority: 0, promise_ms: 1_800_000 };
+        let lease_until = self.now + 300_000;
+        self.tenure(Command::FollowBackend(BackendAnswer { lease_until, ..BackendAnswer::default() }));
+        let reply = self.tenure(Command::TakeAssignment(assigned));
+        if matches!(reply, Reply::Placed { created: true, .. }) && !self.orders.contains(&id) {
+            self.orders.push(id);
+        }
+        reply
     }
 
     fn compare(&mut self, entry: &Entry, applied: &Applied) {
@@ -253,13 +289,8 @@ impl Line {
 
     /// Places a local order of these recipes.
     pub fn order(&mut self, id: &str, items: &[&str]) -> Reply {
-        self.order_from(id, items, Source::Local)
-    }
-
-    /// Places an order.
-    pub fn order_from(&mut self, id: &str, items: &[&str], source: Source) -> Reply {
         let items = items.iter().map(|r| r.parse().expect("an id")).collect();
-        let new = NewOrder { id: id.parse().expect("an id"), items, priority: 0, promise_ms: None, source };
+        let new = NewOrder { id: id.parse().expect("an id"), items, priority: 0, promise_ms: None };
         let order = new.id.clone();
         let reply = self.request(Command::PlaceOrder(new));
         if matches!(reply, Reply::Placed { created: true, .. }) {

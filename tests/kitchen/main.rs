@@ -4,6 +4,7 @@
 //! happened. `properties` breaks everything at random; the other modules are scenarios, each named after what it proves.
 
 mod answers;
+mod backend;
 mod chaos;
 mod devices;
 mod drive;

@@ -1,6 +1,6 @@
 //! Orders: placed, refused, cancelled in every phase, collected.
 
-use brigade::kitchen::{Command, Directive, Event, NewOrder, OrderStatus, PizzaState, Refusal, Reply, Source};
+use brigade::kitchen::{Command, Directive, Event, NewOrder, OrderStatus, PizzaState, Refusal, Reply};
 
 use crate::line::Line;
 
@@ -143,26 +143,12 @@ fn a_higher_priority_goes_first_and_then_the_nearest_promise() {
     for (id, priority, promise_ms) in [("late", 0, 900_000), ("soon", 0, 100_000), ("vip", 5, 900_000)] {
         let items = vec!["plain".parse().expect("an id")];
         let id = id.parse().expect("an id");
-        let new = NewOrder { id, items, priority, promise_ms: Some(promise_ms), source: Source::Local };
+        let new = NewOrder { id, items, priority, promise_ms: Some(promise_ms) };
         line.request(Command::PlaceOrder(new));
     }
     line.pass(200_000);
     let ended = |id: &str| line.archived(&id.parse().expect("an id")).expect("it ended").order.ended_at;
     // The first one was begun at once, as nothing else was there.
     assert!(ended("late") < ended("vip") && ended("vip") < ended("soon"));
-    line.assert_sound();
-}
-
-#[test]
-fn the_backend_learns_every_status_in_order_until_it_acknowledges() {
-    let mut line = Line::new(1, 1, 1, 0);
-    line.order_from("o1", &["plain"], Source::Backend);
-    line.until("it is ready", |l| l.end_of("o1").is_some());
-    let numbers: Vec<u64> = line.kitchen().feed().map(|o| o.number).collect();
-    assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1));
-    let last = *numbers.last().expect("there is news");
-    line.tenure(Command::AcknowledgeFeed { upto: last - 1 });
-    assert_eq!(line.kitchen().feed().map(|o| o.number).collect::<Vec<_>>(), [last]);
-    assert_eq!(line.tenure(Command::AcknowledgeFeed { upto: last - 1 }), Reply::Unchanged);
     line.assert_sound();
 }

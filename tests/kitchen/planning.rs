@@ -1,9 +1,7 @@
 //! What is begun next and why: quotes, promises, overtaking, what is kept in hand for the loss of a robot.
 
 use brigade::kitchen::recipe::NMinusOne;
-use brigade::kitchen::{
-    Action, Command, Gate, Kitchen, NewOrder, OrderStatus, PizzaState as S, Refusal, Reply, Source,
-};
+use brigade::kitchen::{Action, Command, Gate, Kitchen, NewOrder, OrderStatus, PizzaState as S, Refusal, Reply};
 
 use crate::line::{Line, quick};
 
@@ -18,7 +16,7 @@ fn reason_of(line: &Line, device: &str) -> &'static str {
 
 fn place(line: &mut Line, id: &str, items: &[&str], promise_ms: u64) -> Reply {
     let id = id.parse().expect("an id");
-    let new = NewOrder { id, items: ids(items), priority: 0, promise_ms: Some(promise_ms), source: Source::Local };
+    let new = NewOrder { id, items: ids(items), priority: 0, promise_ms: Some(promise_ms) };
     line.request(Command::PlaceOrder(new))
 }
 

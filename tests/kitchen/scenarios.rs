@@ -1,8 +1,6 @@
 //! The failure catalogue, row by row, as far as the core decides it. The number of the row stands before each test.
 
-use brigade::kitchen::{
-    CommandResult, Directive, Event, Life, OrderStatus, PizzaState as S, Question, Source, Spoiled,
-};
+use brigade::kitchen::{CommandResult, Directive, Event, Life, OrderStatus, PizzaState as S, Question, Spoiled};
 
 use crate::line::Line;
 
@@ -237,13 +235,14 @@ fn one_robot_of_each_kind_fails_and_the_others_take_over() {
 #[test]
 fn the_last_before_robot_lost_puts_the_kitchen_out_of_order_and_gives_back_what_is_not_begun() {
     let mut line = Line::new(1, 1, 1, 0);
-    line.order_from("begun", &["plain"], Source::Backend);
+    line.assign("begun", &["plain"], 1);
     line.until_state(S::Baking);
-    line.order_from("waiting", &["plain", "plain"], Source::Backend);
+    line.assign("waiting", &["plain", "plain"], 1);
     line.until("the next is begun", |l| {
         l.kitchen().order(&"waiting".parse().unwrap()).unwrap().status == OrderStatus::InProgress
     });
-    line.order_from("untouched", &["plain"], Source::Backend);
+    line.backend_answers = false;
+    line.assign("untouched", &["plain"], 1);
     line.order("local", &["plain"]);
     line.device("b1").faults.cut = true;
     line.pass(5_500);

@@ -194,6 +194,4 @@ settings! {
     open_pizzas_max: u32,
     /// How often one item is made before a person decides.
     remakes_max: u16,
-    /// Keep outcomes for the main backend.
-    feed: bool,
 }

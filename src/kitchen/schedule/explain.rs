@@ -1,6 +1,7 @@
 //! Why: what a device waits for, and what a pizza waits for, answered from the state and by the same plan that decides.
 
 use crate::kitchen::ids::{DeviceId, Millis};
+use crate::kitchen::order::Waiting;
 use crate::kitchen::pizza::{Pizza, PizzaState, Place};
 use crate::kitchen::{Action, Attempt, AttemptState, Device, Kitchen, PizzaId};
 
@@ -155,6 +156,9 @@ impl Kitchen {
         }
         match pizza.state {
             PizzaState::Queued => {
+                if let Some(why) = self.why_not_begun(pizza) {
+                    return why;
+                }
                 let first = self.queue.first().is_some_and(|k| k.2 == id);
                 let text = if first { "is the next to be begun" } else { "waits behind more urgent pizzas" };
                 why("queued", format!("{id} {text}"), None)
@@ -180,6 +184,23 @@ impl Kitchen {
             state => {
                 let word = format!("{state:?}").to_uppercase();
                 why("under-way", format!("{id} is {word} for {}", seconds(now - pizza.since)), None)
+            }
+        }
+    }
+
+    /// An order of the backend needs more than its turn.
+    fn why_not_begun(&self, pizza: &Pizza) -> Option<Why> {
+        let order = self.orders.get(&pizza.order)?;
+        let id = pizza.id;
+        if !self.lease_allows(id) {
+            let text = format!("{id} waits: the backend has not answered for so long that it may have given it away");
+            return Some(why("lease-over", text, None));
+        }
+        match order.waiting() {
+            Waiting::ToBegin => None,
+            Waiting::ToBeAnnounced => Some(why("queued", format!("{id} waits behind more urgent pizzas"), None)),
+            Waiting::ToBeCleared => {
+                Some(why("awaits-backend", format!("{id} waits for the backend to hear that it is begun here"), None))
             }
         }
     }

@@ -3,7 +3,7 @@
 //! What is under way and what waits ahead is put through the plan pizza by pizza, and the order behind it: once with devices as fast as on
 //! average, once as slow as in one case of ten. What waits far ahead counts by its work alone.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use crate::kitchen::ids::{Millis, RecipeId};
 use crate::kitchen::limit::steady_rate;
@@ -35,11 +35,16 @@ impl Kitchen {
         let promised_at = self.meta.now + promise_ms.unwrap_or(self.settings().promise_ms);
         let last = recipes.iter().map(|r| key(priority, promised_at, r)).max()?;
         let ahead: Vec<&Pizza> =
-            self.queue.iter().take_while(|k| **k < last).filter_map(|k| self.pizzas.get(&k.2)).collect();
+            self.waiting_keys().into_iter().take_while(|k| *k < last).filter_map(|k| self.pizzas.get(&k.2)).collect();
         let ready_in = |pacing| Some(self.forecast(pacing, &ahead, &recipes)?.saturating_sub(self.meta.now));
         let p50_ms = ready_in(Pacing::Mean)?;
         let p95_ms = ready_in(Pacing::Slow)?.max(p50_ms);
         Some(Quote { p50_ms, p95_ms, pizzas_ahead: ahead.len() })
+    }
+
+    /// All that wait, the most urgent first, whatever they wait for.
+    fn waiting_keys(&self) -> BTreeSet<QueueKey> {
+        self.queue.iter().chain(&self.unannounced).chain(&self.announced).copied().collect()
     }
 
     fn forecast(&self, pacing: Pacing, ahead: &[&Pizza], own: &[&Recipe]) -> Option<Millis> {
@@ -59,8 +64,8 @@ impl Kitchen {
     /// How long from now until so many more pizzas are done, by the rate that the line can keep up: quick to reckon, however much is open.
     pub(in crate::kitchen) fn ready_by_rate(&self, items: &[RecipeId]) -> Option<Millis> {
         let own = items.iter().filter_map(|id| self.recipes.get(id));
-        let waiting =
-            self.queue.iter().take(LOOK_AHEAD).filter_map(|k| self.recipes.get(&self.pizzas.get(&k.2)?.recipe));
+        let some = self.queue.iter().take(LOOK_AHEAD).chain(self.unannounced.iter().take(LOOK_AHEAD));
+        let waiting = some.filter_map(|k| self.recipes.get(&self.pizzas.get(&k.2)?.recipe));
         let mix: Vec<Recipe> = own.chain(waiting).cloned().collect();
         let rate = steady_rate(&mix, self.line())?;
         let longest = mix.iter().map(Recipe::work_ms).max()?;

@@ -52,6 +52,7 @@ impl Kitchen {
             self.fetch_shelved();
             self.reserve_slots();
             self.begin_preps();
+            self.announce_starts();
             self.clear_lanes();
             self.test_returned_devices();
         }

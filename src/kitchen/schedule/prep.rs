@@ -88,8 +88,8 @@ impl Kitchen {
 
     /// The waiting pizzas that a pass looks at: the most urgent one, and those that may overtake it.
     pub(super) fn looked_at(&self) -> Vec<&Pizza> {
-        let waiting: Vec<&Pizza> =
-            self.queue.iter().take(LOOK_AHEAD).filter_map(|(_, _, id)| self.pizzas.get(id)).collect();
+        let may_begin = self.queue.iter().filter(|(_, _, id)| self.lease_allows(*id));
+        let waiting: Vec<&Pizza> = may_begin.take(LOOK_AHEAD).filter_map(|(_, _, id)| self.pizzas.get(id)).collect();
         let Some(first) = waiting.first().copied() else { return waiting };
         let latest = first.promised_at + self.settings().overtake_ms;
         waiting.into_iter().filter(|p| p.priority == first.priority && p.promised_at <= latest).collect()
