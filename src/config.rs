@@ -4,6 +4,7 @@
 //! data directory; `Config::faults` says what contradicts itself. docs/CONFIGURATION.md explains every key.
 
 pub mod backend;
+mod backend_link;
 mod check;
 mod error;
 
@@ -19,6 +20,7 @@ use crate::kitchen::recipe::built_in_menu;
 use crate::kitchen::{NodeId, Recipe, Settings};
 use crate::{leader, protocol, raft, telemetry};
 
+pub use backend_link::BackendConfig;
 pub use check::INCARNATION_MAX;
 pub use error::Error;
 
@@ -57,6 +59,9 @@ pub struct Config {
     /// Where this node adds what it did to a history that is judged later, for tests; None: nowhere, at no cost.
     #[serde(default)]
     pub history: Option<PathBuf>,
+    /// The main backend; None: the kitchen takes local orders only.
+    #[serde(default)]
+    pub backend: Option<BackendConfig>,
     /// Timing of the replicas.
     #[serde(default)]
     pub raft: RaftConfig,
@@ -177,7 +182,9 @@ impl Config {
     pub fn parse(path: &Path, text: &str) -> Result<Self, Error> {
         toml::from_str::<toml::Table>(text).map_err(|why| error::syntax(path, text, &why))?;
         // BRIGADE_BACKEND_LEASE_MS is a key of the main backend; BRIGADE_BACKEND__URL would be one of ours.
-        let environment = Env::prefixed("BRIGADE_").split("__").ignore(&NO_KEYS);
+        // BRIGADE_BACKEND__URLS is a key of ours, BRIGADE_BACKEND_LEASE_MS one of the backend.
+        let is_ours = |key: &figment::value::UncasedStr| !key.starts_with("backend_") || key.starts_with("backend__");
+        let environment = Env::prefixed("BRIGADE_").filter(is_ours).split("__").ignore(&NO_KEYS);
         let environment = environment.filter(|key| !key.as_str().to_ascii_lowercase().starts_with("backend_"));
         let figment = Figment::from(Toml::string(text)).merge(environment);
         figment.extract().map_err(|why: figment::Error| error::form(path, &why))
@@ -235,6 +242,7 @@ impl Config {
             credentials: self.broker_user.as_ref().map(|u| (u.name.clone(), u.password.clone())),
             quorum_lease_ms: self.raft.election_min_ms,
             menu: menu.iter().map(|recipe| recipe.sped_up(self.menu.speed)).collect(),
+            backend: self.backend.as_ref().map(BackendConfig::options),
             settings: Settings { election_max_ms: self.raft.election_max_ms, ..self.settings.clone() },
         }
     }

@@ -61,6 +61,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<()> {
             kitchen: config.kitchen.to_string(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         },
+        backend_margin_ms: config.backend.as_ref().map_or(0, |b| b.lease_margin_ms),
         more_metrics: Some(Arc::new(telemetry::record())),
         stop: servers.clone(),
     };

@@ -109,6 +109,8 @@ fn values(config: &Config, faults: &mut Vec<Error>) {
             &format!("menu.recipes: {} stands there twice", recipe.id),
         );
     }
+    let backend = config.backend.as_ref().map(super::BackendConfig::faults).unwrap_or_default();
+    faults.extend(backend.into_iter().map(Error::Value));
     let refused = |refusal: Refusal| Error::Value(refusal.to_string());
     faults.extend(config.menu.recipes.iter().filter_map(|recipe| Recipe::check(recipe).err()).map(refused));
     faults.extend(config.leader_options().settings.check().err().map(refused));

@@ -41,9 +41,10 @@ pub fn client() -> reqwest::Client {
     builder.pool_idle_timeout(Duration::from_secs(5)).build().expect("a plain client needs nothing that can fail")
 }
 
-/// Runs reads here, and writes where they can be written.
+/// Runs reads here, and writes where they can be written. What the backend reads is for its answer's sake, and comes from the leader too.
 pub async fn to_leader(State(api): State<Api>, request: Request, next: Next) -> Response {
-    if request.method().is_safe() {
+    let for_leader = request.uri().path() == super::backend::PATH;
+    if request.method().is_safe() && !for_leader {
         return next.run(request).await;
     }
     write(&api, request, next).await.unwrap_or_else(IntoResponse::into_response)

@@ -80,6 +80,8 @@ impl Page {
         self.gauge("brigade_incidents_open", "Questions that wait for a person.", open as u64);
         self.gauge("brigade_instructions_open", "Instructions not yet reported on.", kitchen.outbox().count() as u64);
         self.gauge("brigade_feed_waiting", "Outcomes not acknowledged by the backend.", kitchen.feed().count() as u64);
+        let dropped = meta.backend.dropped;
+        self.counter("brigade_feed_dropped_total", "Outcomes not kept for the backend, as too many waited.", dropped);
         self.gauge("brigade_draining", "1 if the kitchen takes no new orders.", meta.draining.into());
         self.gauge("brigade_epoch", "The epoch in charge.", kitchen.epoch().0);
     }

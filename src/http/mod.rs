@@ -5,6 +5,7 @@
 //! the kitchen's own rows. `node.rs` starts it with `Api::router` and `serve`.
 
 mod answer;
+mod backend;
 mod cluster;
 #[cfg(test)]
 mod decoders;
@@ -33,7 +34,7 @@ use axum::{Router, middleware};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::kitchen::Directive;
+use crate::kitchen::{Directive, Millis};
 use crate::leader;
 use crate::raft::RaftNode;
 
@@ -64,6 +65,8 @@ pub struct Sources {
     pub leader: watch::Receiver<leader::Status>,
     /// Names for people.
     pub cluster: ClusterInfo,
+    /// So long before the end of its lease an order of the backend is not begun any more, in milliseconds.
+    pub backend_margin_ms: Millis,
     /// What the program's recorder has gathered.
     pub more_metrics: Option<MoreMetrics>,
     /// Ends event streams.
@@ -168,6 +171,7 @@ fn operator_routes() -> Router<Api> {
         .route("/v1/incidents/{id}/decision", post(incidents::decide))
         .route("/v1/escalations", get(incidents::escalations))
         .route("/v1/events", get(events::events))
+        .route(backend::PATH, get(backend::ask).put(backend::answer))
         .route("/v1/cluster", get(cluster::show))
         .route("/v1/cluster/transfer", post(cluster::transfer))
         .route("/v1/cluster/join", post(cluster::join))

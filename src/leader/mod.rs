@@ -5,6 +5,7 @@
 //! publish and each lease answer, and every entry of a tenure carries its epoch. What decides is in plain functions that a
 //! simulation drives too: `dispatch::due`, `lease::answer`, `monitor::judge`, `intake::read`.
 
+pub mod backend_sync;
 pub mod deadlines;
 pub mod dispatch;
 pub mod intake;
@@ -33,7 +34,7 @@ use crate::raft::{RaftNode, TransferError};
 
 use link::Connections;
 
-pub use status::{BrokerStatus, Status};
+pub use status::{BackendStatus, BrokerStatus, Status};
 pub use tenure::{EndOfTenure, Tenure};
 pub use witness::Witness;
 
@@ -52,6 +53,8 @@ pub struct Options {
     pub credentials: Option<(String, String)>,
     /// How old the last acknowledgement of a majority may be, in milliseconds: the smallest election timeout.
     pub quorum_lease_ms: u64,
+    /// The main backend, if the kitchen has one.
+    pub backend: Option<backend_sync::Options>,
     /// What a new kitchen starts with.
     pub menu: Vec<Recipe>,
     /// What a new kitchen starts with.

@@ -13,6 +13,8 @@ pub struct Status {
     pub node: NodeId,
     /// The configured brokers, with whether this node is connected and subscribed.
     pub brokers: Vec<BrokerStatus>,
+    /// The main backend, once it was spoken to.
+    pub backend: Option<BackendStatus>,
     /// How many tenures this process has begun.
     pub tenures: u64,
     /// Instructions published by this process, repetitions included.
@@ -32,4 +34,15 @@ pub struct BrokerStatus {
     pub url: String,
     /// Connected and subscribed.
     pub connected: bool,
+}
+
+/// The main backend, as this node sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BackendStatus {
+    /// The instance that was asked last; empty in poll mode.
+    pub url: String,
+    /// When it last answered, on CLOCK_BOOTTIME.
+    pub heard_ms: Option<u64>,
+    /// Why it does not answer now.
+    pub error: Option<String>,
 }

@@ -21,7 +21,7 @@ use super::lease::QuorumLease;
 use super::link::{Connections, Links};
 use super::memory::Memory;
 use super::witness::Witness;
-use super::{Options, Status, Wish, deadlines, serve};
+use super::{Options, Status, Wish, backend_sync, deadlines, serve};
 
 /// Why a tenure ended.
 #[derive(Debug)]
@@ -160,6 +160,7 @@ impl Tenure {
         furnish(shared).await;
         tasks.spawn(serve::dispatch(shared.clone()));
         tasks.spawn(deadlines::run(shared.node.clone(), shared.epoch));
+        tasks.spawn(backend_sync::run(shared.clone()));
         let mut wish = tokio::spawn(serve::monitor(shared.clone()));
         let end = tokio::select! {
             () = serve::intake(shared, &mut connections.inbox) => EndOfTenure::Broken,

@@ -26,6 +26,16 @@ fn rate(k: &Value) -> String {
     }
 }
 
+/// `its orders may be begun for 4 min 30 s; 0 outcomes wait for it`.
+fn backend(k: &Value) -> String {
+    let waiting = format!("{} outcomes wait for it", k["feed_waiting"]);
+    match k["backend"]["lease_left_ms"].as_u64() {
+        None => "-".to_owned(),
+        Some(0) => format!("silent for so long that its orders are not begun; {waiting}"),
+        Some(_) => format!("its orders may be begun for {}; {waiting}", span(k, "/backend/lease_left_ms")),
+    }
+}
+
 fn show(k: &Value) -> String {
     let stage = |name: &str| {
         format!("{}/{}", text(k, &format!("/capacity/{name}/up")), text(k, &format!("/capacity/{name}/of")))
@@ -66,6 +76,7 @@ fn show(k: &Value) -> String {
         ),
         ("limit", limit),
         ("rate", rate(k)),
+        ("backend", backend(k)),
         ("held", if held.is_empty() { "-".to_owned() } else { held.join(", ") }),
         ("draining", text(k, "/draining")),
         ("incidents", format!("{} open", k["open_incidents"])),

@@ -44,8 +44,23 @@ pub struct KitchenView {
     pub instructions_open: usize,
     /// Outcomes that the backend has not acknowledged.
     pub feed_waiting: usize,
+    /// How the kitchen stands with the main backend; none if it never heard of one.
+    pub backend: Option<BackendView>,
     /// Wall time of the last entry.
     pub last_entry_at: String,
+}
+
+/// How the kitchen stands with the main backend.
+#[derive(Clone, Debug, Serialize)]
+pub struct BackendView {
+    /// How long its orders may still be begun without another word of it; 0 once that is over.
+    pub lease_left_ms: u64,
+    /// The version of its configuration that is followed.
+    pub configuration: u64,
+    /// Why a part of that was refused.
+    pub configuration_refused: Option<String>,
+    /// Changes of status and escalations that were not kept for it, as too many waited: look after the link.
+    pub outcomes_dropped: u64,
 }
 
 /// Executors that are up, per stage.
@@ -191,6 +206,12 @@ impl KitchenView {
             open_incidents: kitchen.incidents().filter(|i| i.answer.is_none()).count(),
             instructions_open: kitchen.outbox().count(),
             feed_waiting: kitchen.feed().count(),
+            backend: meta.backend.known.then(|| BackendView {
+                lease_left_ms: meta.backend.lease_until.saturating_sub(now),
+                configuration: meta.backend.configuration.version,
+                configuration_refused: meta.backend.configuration.refused.clone(),
+                outcomes_dropped: meta.backend.dropped,
+            }),
             last_entry_at: rfc3339(meta.wall),
         }
     }
