@@ -4,7 +4,8 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::rc::Rc;
 
-use brigade::kitchen::Millis;
+use brigade::kitchen::{Epoch, Millis};
+use brigade::protocol::exchange::{ExchangeAnswer, ExchangeRequest};
 
 use crate::bus::Letter;
 use crate::storm::Fault;
@@ -30,6 +31,14 @@ pub enum Event {
     DeviceWakes { device: usize, token: u64 },
     /// A tenure looks around.
     Tick { node: usize, life: u32, tenure: u64 },
+    /// A tenure asks the main backend.
+    AskBackend { node: usize, life: u32, tenure: u64 },
+    /// What it asks arrives there.
+    AtBackend { node: usize, epoch: Epoch, request: Box<ExchangeRequest> },
+    /// The answer arrives.
+    BackendAnswers { node: usize, epoch: Epoch, answer: Box<ExchangeAnswer> },
+    /// The backend looks whose lease is over.
+    BackendLooks,
     /// A deadline of the state may be due.
     Deadline { node: usize, life: u32, token: u64 },
     /// A replica applies what is committed.

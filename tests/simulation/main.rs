@@ -4,6 +4,7 @@
 
 mod agenda;
 mod ambush;
+mod backend;
 mod bus;
 mod chance;
 mod checks;
@@ -27,7 +28,7 @@ mod voice;
 use many::{Plan, run_many};
 
 /// What a few hundred seeds must have come upon, or they prove nothing.
-const MUST_BE_SEEN: [&str; 46] = [
+const MUST_BE_SEEN: [&str; 49] = [
     "leaders killed",
     "followers killed",
     "all controllers killed",
@@ -74,6 +75,9 @@ const MUST_BE_SEEN: [&str; 46] = [
     "recipes changed",
     "judged FAIL",
     "judged UNSURE",
+    "orders of the backend",
+    "cuts from the backend",
+    "orders given to another kitchen",
 ];
 
 #[test]

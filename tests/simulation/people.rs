@@ -4,7 +4,7 @@ use brigade::device::sim::Place;
 use brigade::history::DeviceFact;
 use brigade::kitchen::recipe::{Recipe, built_in_menu};
 use brigade::kitchen::{
-    Command, Content, Decision, Directive, Incident, NewOrder, OrderId, Question, Reply, Source, pizza,
+    Command, Content, Decision, Directive, Incident, NewOrder, OrderId, Question, RecipeId, Reply, pizza,
 };
 use brigade::protocol::Id;
 
@@ -31,11 +31,14 @@ impl Simulation {
         }
         let count = self.chance.between(1, 4);
         let recipes = self.recipes.len();
-        let items = (0..count).map(|_| self.recipes[self.chance.below(recipes)].clone()).collect();
+        let items: Vec<RecipeId> = (0..count).map(|_| self.recipes[self.chance.below(recipes)].clone()).collect();
+        if self.chance.happens(5_000) {
+            return self
+                .order_at_backend(items.iter().map(|r: &RecipeId| r.as_str().parse().expect("an id")).collect());
+        }
         let id: OrderId = format!("o{}", self.orders.len()).parse().expect("an id");
         let priority = if self.chance.happens(1_000) { 5 } else { 0 };
-        let source = if self.chance.happens(5_000) { Source::Local } else { Source::Backend };
-        let new = NewOrder { id, items, priority, promise_ms: None, source };
+        let new = NewOrder { id, items, priority, promise_ms: None };
         self.orders.push(Placed { new, acknowledged: false });
         self.place(self.orders.len() - 1);
     }

@@ -12,6 +12,7 @@ use brigade::kitchen::{Command, DeviceKind, Millis, RecipeId};
 
 use crate::agenda::{Agenda, Event};
 use crate::ambush::Ambush;
+use crate::backend::Backend;
 use crate::bus::{Broker, Letter, Weather};
 use crate::chance::Chance;
 use crate::checks::Checks;
@@ -45,6 +46,7 @@ pub struct Simulation {
     pub world: Arc<World>,
     pub wills: BTreeMap<u64, (usize, u32, Rc<Letter>)>,
     pub orders: Vec<Placed>,
+    pub backend: Backend,
     pub recipes: Vec<RecipeId>,
     /// How many times as fast as life recipes are; the devices' rules are as they are.
     pub speed: u64,
@@ -109,6 +111,7 @@ impl Simulation {
         };
         // The last one is the twin of a camera, in a cupboard.
         let devices = LINE.iter().chain([&LINE[8]]).map(&mut device).collect();
+        let backend = Backend::new(clock(&mut chance));
         let mut sim = Self {
             now: 0,
             chance,
@@ -121,6 +124,7 @@ impl Simulation {
             world: Arc::new(World::new(Record::in_virtual_time())),
             wills: BTreeMap::new(),
             orders: Vec::new(),
+            backend,
             recipes: Vec::new(),
             speed,
             climate: Climate { every_ms: 0, groups: [false; 5] },
@@ -156,12 +160,13 @@ impl Simulation {
         let n_minus_one = [NMinusOne::Off, NMinusOne::Shelf, NMinusOne::Strict][self.chance.below(3)];
         let shelf = self.chance.happens(5_000).then(|| ("shelf1".parse().expect("an id"), 2));
         let shelves = shelf.into_iter().collect();
-        let settings = Settings { quarantine_ms: 20_000, feed: true, n_minus_one, shelves, ..Settings::default() };
+        let settings = Settings { quarantine_ms: 20_000, n_minus_one, shelves, ..Settings::default() };
         self.propose(leader, Command::Configure { settings }, None, Purpose::Other);
         for recipe in built_in_menu() {
             self.recipes.push(recipe.id.clone());
             self.propose(leader, Command::PutRecipe { recipe: recipe.sped_up(speed) }, None, Purpose::Other);
         }
+        self.agenda.at(1_000, Event::BackendLooks);
         self.agenda.at(3_000, Event::Client);
         self.agenda.at(5_000, Event::Cook);
         self.agenda.at(60_000, Event::Operator);
@@ -184,6 +189,7 @@ impl Simulation {
             self.save_now_and_then();
             if self.is_over() {
                 self.check_record();
+                self.check_backend();
                 return self.judge();
             }
             if self.now > STORM_MS + CALM_MS {
@@ -213,15 +219,19 @@ impl Simulation {
             && kitchen.attempts().next().is_none()
             && kitchen.incidents().all(|i| i.answer.is_some())
             && self.orders.iter().all(answered)
+            && self.backend_is_done()
             && self.nodes[node].applied == self.raft.log.len() as u64
     }
 
     /// The node that an event is for, with the life that it was for.
     fn node_of(event: &Event) -> Option<(usize, Option<u32>)> {
         match event {
-            Event::ToNode { node, .. } | Event::NodeLinkDies { node, .. } => Some((*node, None)),
+            Event::ToNode { node, .. } | Event::NodeLinkDies { node, .. } | Event::BackendAnswers { node, .. } => {
+                Some((*node, None))
+            }
             Event::NodeConnects { node, life, .. }
             | Event::Tick { node, life, .. }
+            | Event::AskBackend { node, life, .. }
             | Event::Deadline { node, life, .. }
             | Event::Apply { node, life } => Some((*node, Some(*life))),
             _ => None,
@@ -256,6 +266,10 @@ impl Simulation {
             Event::DeviceConnects { device, token } => self.device_connects(device, token),
             Event::DeviceWakes { device, token } => self.device_wakes(device, token),
             Event::Tick { node, tenure, .. } => self.tick(node, tenure),
+            Event::AskBackend { node, tenure, .. } => self.ask_backend(node, tenure),
+            Event::AtBackend { node, epoch, request } => self.at_backend(node, epoch, &request),
+            Event::BackendAnswers { node, epoch, answer } => self.backend_answers(node, epoch, &answer),
+            Event::BackendLooks => self.backend_looks(),
             Event::Deadline { node, token, .. } => self.deadline(node, token),
             Event::Apply { node, .. } => self.apply_if_heard(node),
             Event::Commit { proposal } => self.commit(proposal),

@@ -96,6 +96,7 @@ impl Simulation {
         self.announce(node, LeaderState::Up);
         let life = self.nodes[node].life;
         self.agenda.at(self.now, Event::Tick { node, life, tenure: number });
+        self.agenda.at(self.now, Event::AskBackend { node, life, tenure: number });
         self.dispatch(node);
         self.plan_deadlines(node);
     }
