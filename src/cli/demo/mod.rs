@@ -4,6 +4,7 @@
 //! What it counts as burnt, made twice or lost comes from what the devices physically did, in their own record outside the
 //! controllers; what was accepted comes from the client. The kitchen's own state is asked only for where its orders are.
 
+mod pool;
 mod report;
 
 use std::process::ExitCode;
@@ -35,6 +36,9 @@ pub struct Args {
     /// Another line of devices than 2 + 4 + 2 and 3 cameras (TOML)
     #[arg(long, value_name = "FILE")]
     line: Option<std::path::PathBuf>,
+    /// So many kitchens behind a main backend; the first loses its ovens in the middle, and its orders move
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(2..=4), conflicts_with_all = ["kill_leader_every", "broker"])]
+    kitchens: Option<u32>,
     /// Kill the leader (SIGKILL) every so many seconds; it comes back a second later
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(2..=3_600))]
     kill_leader_every: Option<u64>,
@@ -58,7 +62,7 @@ pub struct Args {
 impl Args {
     fn plan(&self) -> Plan {
         let (broker, line, keep) = (self.broker.clone(), self.line.clone(), self.keep.clone());
-        Plan { speed: self.speed, broker, line, keep }
+        Plan { speed: self.speed, broker, line, keep, ..Plan::default() }
     }
 }
 
@@ -68,6 +72,9 @@ pub async fn run(args: Args) -> ExitCode {
         Ok(stop) => stop,
         Err(error) => return super::exit_code(Err(error.into())),
     };
+    if let Some(kitchens) = args.kitchens {
+        return pool::run(&args, kitchens, &stop).await;
+    }
     match play(&args, &stop).await {
         Ok(report) if report.is_good() => ExitCode::SUCCESS,
         Ok(report) => {

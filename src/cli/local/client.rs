@@ -126,6 +126,34 @@ impl Client {
         bail!("order {} was not accepted within {} s: {last}", order.id, PATIENCE.as_secs())
     }
 
+    /// The devices of a kind, by id.
+    pub async fn devices_of(&self, kind: &str) -> Option<Vec<String>> {
+        let devices = self.get("/v1/devices").await?;
+        let of_kind = devices["items"].as_array()?.iter().filter(|d| d["kind"] == kind);
+        Some(of_kind.filter_map(|d| Some(d["id"].as_str()?.to_owned())).collect())
+    }
+
+    /// An operator's word about a device: adopt, drain, hold, resume, maintenance, release or retire.
+    pub async fn direct(&self, device: &str, word: &str) -> Result<()> {
+        for api in &self.apis {
+            let asked = self.http.post(format!("{api}/v1/devices/{device}/{word}")).json(&json!({})).send().await;
+            if asked.is_ok_and(|answer| answer.status().is_success()) {
+                return Ok(());
+            }
+        }
+        bail!("no replica took {word} for {device}")
+    }
+
+    /// Where an order is in this kitchen; None if it is not there.
+    pub async fn status_of(&self, id: &str) -> Option<String> {
+        for api in &self.apis {
+            let Ok(answer) = self.http.get(format!("{api}/v1/orders/{id}")).send().await else { continue };
+            let order: Value = answer.json().await.ok()?;
+            return order["status"].as_str().map(ToOwned::to_owned);
+        }
+        None
+    }
+
     /// How many orders are open; None if no replica can say.
     pub async fn open_orders(&self) -> Option<usize> {
         let kitchen = self.get("/v1/kitchen").await?;

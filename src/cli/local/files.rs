@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::config::{Config, MenuConfig, NodeConfig, RaftConfig, StorageConfig};
+use crate::config::{BackendConfig, Config, MenuConfig, NodeConfig, RaftConfig, StorageConfig};
 use crate::device::line::Line;
 use crate::kitchen::Settings;
 use crate::telemetry;
@@ -13,7 +13,7 @@ use crate::telemetry;
 /// How many replicas a kitchen has.
 const NODES: u64 = 3;
 
-/// The kitchen's name.
+/// The kitchen's name, unless the plan has another.
 const KITCHEN: &str = "demo";
 
 /// What a kitchen on this machine is to be like.
@@ -27,6 +27,10 @@ pub struct Plan {
     pub line: Option<PathBuf>,
     /// A folder that stays; without it, one that is removed at the end.
     pub keep: Option<PathBuf>,
+    /// The kitchen's name; `demo` if it is empty.
+    pub name: String,
+    /// The main backend, if there is one.
+    pub backend: Option<BackendConfig>,
 }
 
 /// A kitchen's files and addresses.
@@ -38,6 +42,8 @@ pub struct Site {
     brokers: Vec<String>,
     line: Option<PathBuf>,
     speed: u64,
+    name: String,
+    backend: Option<BackendConfig>,
 }
 
 impl Site {
@@ -62,7 +68,9 @@ impl Site {
             Some(url) => vec![url.clone()],
             None => embedded.iter().map(|address| format!("mqtt://{address}")).collect(),
         };
-        let site = Self { dir, temporary, nodes, brokers, line: plan.line.clone(), speed: plan.speed };
+        let name = if plan.name.is_empty() { KITCHEN.to_owned() } else { plan.name.clone() };
+        let (line, backend) = (plan.line.clone(), plan.backend.clone());
+        let site = Self { dir, temporary, nodes, brokers, line, speed: plan.speed, name, backend };
         for n in 1..=NODES {
             let embedded_broker = plan.broker.is_none().then(|| embedded[n as usize - 1]);
             let config = site.config(n, embedded_broker);
@@ -73,7 +81,7 @@ impl Site {
 
     fn config(&self, node: u64, embedded_broker: Option<SocketAddr>) -> Config {
         Config {
-            kitchen: KITCHEN.parse().expect("a word is an id"),
+            kitchen: self.name.parse().expect("a demo's name is an id"),
             node,
             nodes: self.nodes.clone(),
             data_dir: self.dir.join(format!("node{node}")),
@@ -82,6 +90,7 @@ impl Site {
             listen_api: None,
             embedded_broker,
             broker_user: None,
+            backend: self.backend.clone(),
             incarnation: 1,
             raft: RaftConfig::default(),
             storage: StorageConfig::default(),
@@ -94,7 +103,7 @@ impl Site {
 
     /// What the process of devices is told.
     pub fn device_args(&self) -> Vec<String> {
-        let mut args = vec!["device".to_owned(), "--kitchen".to_owned(), KITCHEN.to_owned()];
+        let mut args = vec!["device".to_owned(), "--kitchen".to_owned(), self.name.clone()];
         args.extend(self.brokers.iter().flat_map(|url| ["--broker".to_owned(), url.clone()]));
         args.extend(["--speed-pct".to_owned(), (100 * self.speed).to_string()]);
         args.extend(["--record".to_owned(), self.record().to_string_lossy().into_owned()]);
@@ -137,7 +146,7 @@ impl Site {
     pub fn devices(&self) -> Result<usize> {
         let line = match &self.line {
             Some(path) => Line::load(path)?,
-            None => Line::built_in(KITCHEN.parse().expect("a word is an id"), Vec::new()),
+            None => Line::built_in(self.name.parse().expect("a demo's name is an id"), Vec::new()),
         };
         Ok(line.devices.len())
     }
@@ -161,7 +170,7 @@ fn write(path: &Path, text: &str) -> Result<()> {
 }
 
 /// Ports that nobody listens on. All are held until all are found, so that they differ.
-fn free_ports(count: usize) -> Result<Vec<SocketAddr>> {
+pub(super) fn free_ports(count: usize) -> Result<Vec<SocketAddr>> {
     let listeners: Vec<TcpListener> =
         (0..count).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<_, _>>().context("no free port")?;
     listeners.iter().map(|l| l.local_addr().context("no free port")).collect()

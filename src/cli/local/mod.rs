@@ -1,5 +1,6 @@
 //! A whole kitchen on this machine, for demo and benchmarks: files, processes, a client, and the devices' physical record.
 
+pub mod backend;
 pub mod client;
 pub mod files;
 pub mod processes;
@@ -13,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::kitchen::limit::Line;
 
+pub use backend::Backend;
 pub use client::{Client, Placed};
 pub use files::{Plan, Site};
 pub use processes::Processes;

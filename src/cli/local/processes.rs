@@ -96,16 +96,20 @@ impl Processes {
             Controller::Runs(child) => Some(child),
             Controller::Dead { .. } => None,
         });
-        let mut children: Vec<&mut Child> = running.chain([&mut self.devices]).collect();
-        for child in &children {
-            if let Some(pid) = child.id().and_then(|id| Pid::from_raw(id as i32)) {
-                let _ = kill_process(pid, Signal::TERM);
-            }
+        end(&mut running.chain([&mut self.devices]).collect::<Vec<_>>()).await;
+    }
+}
+
+/// Asks processes to end, and waits.
+pub(super) async fn end(children: &mut [&mut Child]) {
+    for child in children.iter() {
+        if let Some(pid) = child.id().and_then(|id| Pid::from_raw(id as i32)) {
+            let _ = kill_process(pid, Signal::TERM);
         }
-        for child in &mut children {
-            if timeout(PATIENCE, child.wait()).await.is_err() {
-                let _ = child.kill().await;
-            }
+    }
+    for child in children {
+        if timeout(PATIENCE, child.wait()).await.is_err() {
+            let _ = child.kill().await;
         }
     }
 }
@@ -124,6 +128,11 @@ fn controller(config: &Path, log: &Path) -> Result<Child> {
 
 /// Starts this same program with other arguments; what it says is appended to a log.
 fn spawn(args: &[String], log: &Path) -> Result<Child> {
+    spawn_with(args, log, &[])
+}
+
+/// The same, with something in its environment.
+pub(super) fn spawn_with(args: &[String], log: &Path, environment: &[(&str, &str)]) -> Result<Child> {
     let program = std::env::current_exe().context("where is this program?")?;
     let open = || std::fs::OpenOptions::new().create(true).append(true).open(log);
     let log_file = || open().with_context(|| format!("log {}", log.display()));
@@ -131,6 +140,7 @@ fn spawn(args: &[String], log: &Path) -> Result<Child> {
     if std::env::var_os(WORKERS).is_none() {
         command.env(WORKERS, workers_each().to_string());
     }
+    command.envs(environment.iter().copied());
     command.args(args).stdin(Stdio::null()).stdout(log_file()?).stderr(log_file()?).kill_on_drop(true);
     command.spawn().with_context(|| format!("start brigade {}", args[0]))
 }
