@@ -5,7 +5,7 @@
 //! In every other build `is` is false when compiled, and nothing of this is left. `make mutants` shows which test catches which.
 
 /// Every defect: its name, and what is wrong with a program that has it.
-pub const ALL: [(&str, &str); 23] = [
+pub const ALL: [(&str, &str); 26] = [
     ("no-fence-check", "a device obeys a controller that has been replaced"),
     ("lease-ignored", "a device starts what nobody allows at the moment"),
     ("start-without-naming-lease", "a device takes any lease for a lease of its task"),
@@ -25,6 +25,9 @@ pub const ALL: [(&str, &str); 23] = [
     ("applied-not-in-batch", "the applied index is not written with the rows"),
     ("mqtt-ack-before-commit", "what a device says is acknowledged before it is in the log"),
     ("retained-command", "instructions are kept by the broker for whoever comes"),
+    ("begun-before-cleared", "an order of the backend is begun before the backend has heard of it"),
+    ("begun-past-lease", "an order of the backend is begun when its lease is over"),
+    ("revocation-ignored", "an order that the backend gave to another kitchen is kept"),
     ("assignment-lease-ignored", "an order of the backend is moved while its kitchen may still begin it"),
     ("moved-without-lock", "an order is moved although its kitchen has made contact meanwhile"),
     ("outcome-of-anyone", "what a kitchen says of an order counts, whoever has it"),

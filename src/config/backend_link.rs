@@ -60,8 +60,13 @@ fn lease_margin_ms() -> Millis {
 impl BackendConfig {
     /// A kitchen that pulls from these instances, with the usual timing.
     pub fn pull(urls: Vec<String>, token: String) -> Self {
-        let (mode, token, token_file) = (Mode::Pull, Some(token), None);
-        Self { mode, urls, token, token_file, wait_ms: wait_ms(), lease_margin_ms: lease_margin_ms() }
+        Self { mode: Mode::Pull, urls, token: Some(token), ..Self::poll() }
+    }
+
+    /// A kitchen that the backend comes to, with the usual timing.
+    pub fn poll() -> Self {
+        let (wait_ms, lease_margin_ms) = (wait_ms(), lease_margin_ms());
+        Self { mode: Mode::Poll, urls: Vec::new(), token: None, token_file: None, wait_ms, lease_margin_ms }
     }
 
     /// The sync worker's options.

@@ -62,7 +62,8 @@ impl Kitchen {
 
     /// It is not this kitchen's any more. What is begun is thrown away: the backend gave it up.
     fn revoke(&mut self, id: &OrderId, number: u64) {
-        let Some(order) = self.orders.get(id).filter(|o| o.is_assigned(number)) else { return };
+        let ours = |o: &&Order| o.is_assigned(number) && !defect::is("revocation-ignored");
+        let Some(order) = self.orders.get(id).filter(ours) else { return };
         let end = if order.status == OrderStatus::Accepted { OrderStatus::Returned } else { OrderStatus::Cancelled };
         self.give_up(id, end, "the backend took it back");
     }
@@ -176,7 +177,7 @@ impl Kitchen {
 
     /// Orders of the backend may not be begun at the moment.
     pub fn lease_is_over(&self) -> bool {
-        self.meta.now >= self.meta.backend.lease_until && !defect::is("assignment-lease-ignored")
+        self.meta.now >= self.meta.backend.lease_until && !defect::is("begun-past-lease")
     }
 
     /// Whether the backend's lease lets this pizza be begun. Local orders and those that are begun need none.

@@ -202,7 +202,7 @@ impl Line {
     }
 
     pub fn answer_for_backend(&mut self) {
-        let starting = self.kitchen().feed().filter(|o| matches!(o.news, News::Starting { .. })).last();
+        let starting = self.kitchen().feed().rfind(|o| matches!(o.news, News::Starting { .. }));
         let lease_ends = self.now + 100_000 >= self.kitchen().meta().backend.lease_until;
         let waits = lease_ends && self.kitchen().orders().any(|o| o.is_returnable());
         if starting.is_some() || waits {

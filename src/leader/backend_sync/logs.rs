@@ -34,7 +34,7 @@ pub async fn lines(node: &RaftNode) -> Vec<LogLine> {
         Err(EventsError::Gone { floor }) => node.events_after(floor, EXCHANGE_ITEMS_MAX),
         other => other,
     };
-    let observed = tokio::task::spawn_blocking(read).await.map_or_else(|_| Ok(Vec::new()), |read| read);
+    let observed = tokio::task::spawn_blocking(read).await.unwrap_or_else(|_| Ok(Vec::new()));
     let mut lines = Vec::new();
     for entry in observed.unwrap_or_default() {
         let more: Vec<LogLine> = entry.events.iter().map(|event| line(&entry, event)).collect();
