@@ -12,6 +12,7 @@ mod clock;
 mod deadlines;
 mod device;
 mod ears;
+mod fleet;
 mod hazards;
 mod many;
 mod node;
@@ -28,7 +29,7 @@ mod voice;
 use many::{Plan, run_many};
 
 /// What a few hundred seeds must have come upon, or they prove nothing.
-const MUST_BE_SEEN: [&str; 49] = [
+const MUST_BE_SEEN: [&str; 53] = [
     "leaders killed",
     "followers killed",
     "all controllers killed",
@@ -75,9 +76,13 @@ const MUST_BE_SEEN: [&str; 49] = [
     "recipes changed",
     "judged FAIL",
     "judged UNSURE",
-    "orders of the backend",
+    "orders given here",
+    "orders given elsewhere",
+    "orders of the backend cancelled",
     "cuts from the backend",
-    "orders given to another kitchen",
+    "backends restarted",
+    "orders moved once the lease was over",
+    "orders given back by the other kitchen",
 ];
 
 #[test]

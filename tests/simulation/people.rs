@@ -77,6 +77,9 @@ impl Simulation {
     }
 
     fn cancel(&mut self) {
+        if self.chance.happens(3_000) {
+            return self.cancel_at_backend();
+        }
         let order = self.chance.below(self.orders.len());
         let order = self.orders[order].new.id.clone();
         if let Some(node) = self.any_leader() {
