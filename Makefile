@@ -5,7 +5,7 @@ CARGO ?= cargo
 DEMO  ?= --orders 20 --exit
 SEEDS ?= 10000
 
-.PHONY: help demo test verify fix build bench bench-schedule simulate chaos power mutants missing
+.PHONY: help demo test verify fix build bench bench-schedule simulate chaos fleet power mutants missing
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -21,6 +21,10 @@ chaos: missing ## Break a kitchen at random: MINUTES=10 SEED=7, or KILLS=200 for
 	@scripts/say-what-is-built
 	BRIGADE_NEEDS_MOSQUITTO=1 CHAOS_MINUTES=$(MINUTES) CHAOS_SEED=$(SEED) CHAOS_KILLS=$(KILLS) \
 		$(CARGO) test --test chaos random -- --ignored --nocapture
+
+fleet: missing ## Three kitchens behind a backend, all of it killed now and then: ORDERS=500 SEED=7 POLLED=true
+	@scripts/say-what-is-built
+	FLEET_ORDERS=$(ORDERS) FLEET_SEED=$(SEED) FLEET_POLLED=$(POLLED) $(CARGO) test --test fleet -- --ignored --nocapture
 
 power: missing ## Cut the power of kitchens under load; ROUNDS=100 SEED=7
 	POWER_ROUNDS=$(or $(ROUNDS),100) POWER_SEED=$(or $(SEED),$(shell date +%s)) $(CARGO) test --test power -- --nocapture every_acknowledged_order

@@ -135,10 +135,12 @@ async fn act(args: &Args, backend: &Backend, kitchens: &mut [Kitchen], stop: &Ca
     let quarter = placed.len() / 4;
     follow(args, backend, kitchens, &placed, stop, |ended| ended >= quarter).await?;
     let first = &kitchens[0];
-    say(&format!("{} loses its ovens", first.name));
-    set_ovens(first, "maintenance").await?;
+    say(&format!("{} loses its ovens: an operator takes all of them out of service", first.name));
+    set_ovens(first, "drain").await?;
+    let began = Instant::now();
     wait_until_out_of_order(backend, &first.name).await?;
-    say(&format!("{} is out of order: what it has not begun moves", first.name));
+    let ms = began.elapsed().as_millis();
+    say(&format!("{} is out of order, as the backend knows after {ms} ms: what it has not begun moves", first.name));
     wait_until_moved(backend, &first.name, &placed).await?;
     set_ovens(&kitchens[0], "resume").await?;
     say(&format!("{} has its ovens back", kitchens[0].name));
@@ -229,7 +231,7 @@ async fn wait_until_out_of_order(backend: &Backend, kitchen: &str) -> Result<()>
         if status.contains("OUT_OF_ORDER") {
             return Ok(());
         }
-        sleep(Duration::from_millis(100)).await;
+        sleep(Duration::from_millis(10)).await;
     }
     bail!("the backend did not learn that {kitchen} is out of order")
 }

@@ -26,14 +26,21 @@ pub struct Backend {
     dir: PathBuf,
     url: String,
     http: reqwest::Client,
+    settings: Vec<(String, String)>,
 }
 
 impl Backend {
     /// Starts it and waits until it answers.
     pub async fn start(dir: &Path) -> Result<Self> {
+        Self::start_with(dir, &[]).await
+    }
+
+    /// The same with other settings than the defaults: `BRIGADE_BACKEND_…`.
+    pub async fn start_with(dir: &Path, settings: &[(&str, &str)]) -> Result<Self> {
         let [address] = super::files::free_ports(1)?[..] else { bail!("no free port") };
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build()?;
-        let mut backend = Self { child: None, dir: dir.to_owned(), url: format!("http://{address}"), http };
+        let settings = settings.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
+        let mut backend = Self { child: None, dir: dir.to_owned(), url: format!("http://{address}"), http, settings };
         backend.run()?;
         backend.wait_until_it_answers().await?;
         Ok(backend)
@@ -44,8 +51,9 @@ impl Backend {
         let database = format!("sqlite://{}", self.dir.join("backend.db").display());
         let listen = self.url.trim_start_matches("http://");
         let args = ["backend", "--listen", listen, "--database", &database].map(str::to_owned);
-        let token = ("BRIGADE_BACKEND_OPERATOR_TOKEN", OPERATOR);
-        self.child = Some(spawn_with(&args, &self.dir.join("backend.log"), &[token])?);
+        let settings = self.settings.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        let environment: Vec<(&str, &str)> = settings.chain([("BRIGADE_BACKEND_OPERATOR_TOKEN", OPERATOR)]).collect();
+        self.child = Some(spawn_with(&args, &self.dir.join("backend.log"), &environment)?);
         Ok(())
     }
 
@@ -86,6 +94,12 @@ impl Backend {
         let answer = self.request(Method::PUT, &format!("/v1/kitchens/{kitchen}"), json!({ "name": kitchen })).await?;
         let token = answer["token"].as_str().context("the backend gave the kitchen no token")?.to_owned();
         Ok(BackendConfig::pull(vec![self.url.clone()], token))
+    }
+
+    /// Registers a kitchen that the backend is to poll at these addresses.
+    pub async fn register_polled(&self, kitchen: &str, urls: &[String]) -> Result<()> {
+        let body = json!({ "name": kitchen, "mode": "poll", "urls": urls });
+        self.request(Method::PUT, &format!("/v1/kitchens/{kitchen}"), body).await.map(drop)
     }
 
     /// Places an order, repeating until it is accepted: its id makes that safe.

@@ -144,6 +144,21 @@ impl Client {
         bail!("no replica took {word} for {device}")
     }
 
+    /// All orders that the kitchen ever had: number → id. None if no replica can say.
+    pub async fn orders_by_number(&self) -> Option<BTreeMap<u64, String>> {
+        let (mut orders, mut cursor) = (BTreeMap::new(), String::new());
+        loop {
+            let page = self.get(&format!("/v1/orders?limit=500&order=oldest{cursor}")).await?;
+            for order in page["items"].as_array()? {
+                orders.insert(order["number"].as_u64()?, order["id"].as_str()?.to_owned());
+            }
+            match page["next"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return Some(orders),
+            }
+        }
+    }
+
     /// Where an order is in this kitchen; None if it is not there.
     pub async fn status_of(&self, id: &str) -> Option<String> {
         for api in &self.apis {

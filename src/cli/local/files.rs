@@ -169,9 +169,29 @@ fn write(path: &Path, text: &str) -> Result<()> {
     std::fs::write(path, text).with_context(|| format!("file {}", path.display()))
 }
 
-/// Ports that nobody listens on. All are held until all are found, so that they differ.
+/// The lowest port that is tried.
+const PORT_MIN: u16 = 10_000;
+
+/// Ports that nobody listens on. All are held until all are found, so that they differ. They lie below those that the system gives to outgoing
+/// connections: one of the many that a kitchen opens could take a port before the process that it is meant for listens there.
 pub(super) fn free_ports(count: usize) -> Result<Vec<SocketAddr>> {
-    let listeners: Vec<TcpListener> =
-        (0..count).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<_, _>>().context("no free port")?;
+    let mut listeners: Vec<TcpListener> = Vec::new();
+    let below = first_outgoing().unwrap_or(32_768).max(PORT_MIN + 1);
+    for _ in 0..100 * count {
+        if listeners.len() == count {
+            break;
+        }
+        let port = rand::random_range(PORT_MIN..below);
+        listeners.extend(TcpListener::bind(("127.0.0.1", port)).ok());
+    }
+    while listeners.len() < count {
+        listeners.push(TcpListener::bind("127.0.0.1:0").context("no free port")?);
+    }
     listeners.iter().map(|l| l.local_addr().context("no free port")).collect()
+}
+
+/// The first port that the system gives to outgoing connections.
+fn first_outgoing() -> Option<u16> {
+    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?;
+    range.split_whitespace().next()?.parse().ok()
 }

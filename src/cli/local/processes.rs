@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -79,6 +80,17 @@ impl Processes {
         Ok(true)
     }
 
+    /// SIGKILL for all controllers at once.
+    pub fn kill_all(&mut self) -> Result<()> {
+        for (node, controller) in &mut self.controllers {
+            if let Controller::Runs(child) = controller {
+                child.start_kill().with_context(|| format!("kill controller {node}"))?;
+            }
+            *controller = Controller::Dead { since: Instant::now() };
+        }
+        Ok(())
+    }
+
     /// Starts again what has been dead for long enough.
     pub fn revive(&mut self) -> Result<()> {
         for (node, state) in &mut self.controllers {
@@ -114,6 +126,14 @@ pub(super) async fn end(children: &mut [&mut Child]) {
     }
 }
 
+/// The program, where this process is another one: a test.
+static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+
+/// Starts this program instead of the running one. The first call counts.
+pub fn use_program(program: PathBuf) {
+    let _ = PROGRAM.set(program);
+}
+
 /// What tokio's runtimes read for the number of their threads.
 const WORKERS: &str = "TOKIO_WORKER_THREADS";
 
@@ -133,7 +153,10 @@ fn spawn(args: &[String], log: &Path) -> Result<Child> {
 
 /// The same, with something in its environment.
 pub(super) fn spawn_with(args: &[String], log: &Path, environment: &[(&str, &str)]) -> Result<Child> {
-    let program = std::env::current_exe().context("where is this program?")?;
+    let program = match PROGRAM.get() {
+        Some(program) => program.clone(),
+        None => std::env::current_exe().context("where is this program?")?,
+    };
     let open = || std::fs::OpenOptions::new().create(true).append(true).open(log);
     let log_file = || open().with_context(|| format!("log {}", log.display()));
     let mut command = Command::new(program);
