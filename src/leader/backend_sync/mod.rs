@@ -21,7 +21,7 @@ use tracing::{info, warn};
 
 use crate::clock::boottime_ms;
 use crate::kitchen::Millis;
-use crate::protocol::exchange::{ExchangeAnswer, ExchangeRequest};
+use crate::protocol::exchange::{ExchangeAnswer, ExchangeRequest, Report};
 
 use super::status::BackendStatus;
 use super::tenure::Shared;
@@ -96,19 +96,13 @@ async fn pull(shared: &Arc<Shared>, line: &Line, wait_ms: Millis) {
 /// Brings what the backend must learn.
 async fn push(shared: &Arc<Shared>, line: &Line) {
     let mut applied = shared.node.applied_watch();
-    let (mut pause, mut logs) = (Pause::default(), Logs::default());
-    let (mut told, mut told_at) = (None, None::<Instant>);
+    let (mut pause, mut logs, mut reports) = (Pause::default(), Logs::default(), Reports::default());
     loop {
         applied.borrow_and_update();
         let mut request = request::build(shared, What::Outcomes);
-        let report = shared.node.with_kitchen(request::report);
-        let since = told_at.map_or(Duration::MAX, |at| at.elapsed());
-        let changed = since >= REPORT_CHANGED && told.as_ref() != Some(&report);
-        if changed || since >= REPORT_ANYWAY || !request.outcomes.is_empty() {
-            request.report = Some(report.clone());
-        }
+        request.report = reports.due(shared);
         request.logs = logs.due(shared).await;
-        if request.report.is_none() && request.logs.is_empty() {
+        if request.outcomes.is_empty() && request.report.is_none() && request.logs.is_empty() {
             // An error means that the replica ends; the tenure does then.
             let _ = timeout_at(Instant::now() + REPORT_CHANGED, applied.changed()).await;
             continue;
@@ -116,12 +110,37 @@ async fn push(shared: &Arc<Shared>, line: &Line) {
         match line.exchange(&request, 0).await {
             Ok(answer) => {
                 pause = Pause::default();
-                if request.report.is_some() {
-                    (told, told_at) = (Some(report), Some(Instant::now()));
-                }
+                reports.told(request.report.take());
                 heed_own(shared, &request, answer).await;
             }
             Err(_) => pause.rest().await,
+        }
+    }
+}
+
+/// The kitchen's state, told when it changed and now and then. It is looked at once a second at most: quotes are reckoned under the kitchen's lock.
+#[derive(Default)]
+struct Reports {
+    looked_at: Option<Instant>,
+    told: Option<(Report, Instant)>,
+}
+
+impl Reports {
+    /// The state, if it is to be told.
+    fn due(&mut self, shared: &Shared) -> Option<Report> {
+        if self.looked_at.is_some_and(|at| at.elapsed() < REPORT_CHANGED) {
+            return None;
+        }
+        self.looked_at = Some(Instant::now());
+        let report = shared.node.with_kitchen(request::report);
+        let is_known = |(told, at): &(Report, Instant)| *told == report && at.elapsed() < REPORT_ANYWAY;
+        (!self.told.as_ref().is_some_and(is_known)).then_some(report)
+    }
+
+    /// The backend has it.
+    fn told(&mut self, report: Option<Report>) {
+        if let Some(report) = report {
+            self.told = Some((report, Instant::now()));
         }
     }
 }
