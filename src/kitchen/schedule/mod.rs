@@ -4,13 +4,14 @@
 //! reserved to take it out inside its window; delaying a load is cheap, delaying an unload burns food. A pass looks at the
 //! pizzas that are under way and at the most urgent of those that wait, so its cost does not grow with the queue.
 //!
-//! By file: `plan` (when slots and robots fall free), `choose` (which pizza costs the least), `prep`, `load`, `unload`, `shelve` (what is begun), `exits`
+//! By file: `line` (when slots and robots fall free), `plan` (how a pizza would come through), `choose` (which pizza costs the least), `prep`, `load`, `unload`, `shelve` (what is begun), `exits`
 //! (reserved, lost, found again; what if a robot is lost), `forecast` (quotes), `explain` (why).
 
 mod choose;
 mod exits;
 pub mod explain;
 pub mod forecast;
+mod line;
 mod load;
 mod plan;
 mod prep;

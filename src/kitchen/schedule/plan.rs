@@ -3,18 +3,13 @@
 //! It is made anew from the state whenever something is to be decided, and thrown away. Every moment in it leaves room for what devices
 //! were seen to be late: a robot is taken for the exit itself, and for the time by which its pizza may be done sooner or later than planned.
 
-use std::collections::BTreeMap;
-
 use crate::kitchen::ids::{DeviceId, Millis, RecipeId};
 use crate::kitchen::learned::{Learned, Pace};
-use crate::kitchen::pizza::{Exit, Pizza, PizzaState, Place};
+use crate::kitchen::pizza::Exit;
 use crate::kitchen::recipe::{Gate, Recipe};
-use crate::kitchen::{Action, Device, Kitchen};
 
 /// How long a verdict between unload and finish usually takes.
 const VERDICT_MS: Millis = 200;
-/// When a slot is free again that holds what nobody expects there.
-const CLEARING_MS: Millis = 60_000;
 
 /// A stretch of time in which a robot is taken.
 pub(super) type Span = (Millis, Millis);
@@ -23,9 +18,9 @@ pub(super) type Span = (Millis, Millis);
 #[derive(Clone)]
 pub(super) struct Robot<'k> {
     pub id: &'k DeviceId,
-    unload: Pace,
-    finish: Option<&'k Learned>,
-    pace: Pacing,
+    pub unload: Pace,
+    pub finish: Option<&'k Learned>,
+    pub pace: Pacing,
     /// When it is taken, sorted.
     pub spans: Vec<Span>,
 }
@@ -33,8 +28,8 @@ pub(super) struct Robot<'k> {
 /// An oven slot.
 #[derive(Clone)]
 pub(super) struct Slot<'k> {
-    bake: Option<&'k Learned>,
-    pace: Pacing,
+    pub bake: Option<&'k Learned>,
+    pub pace: Pacing,
     /// When something may be loaded there.
     pub free_at: Millis,
 }
@@ -103,13 +98,13 @@ impl Pacing {
         }
     }
 
-    fn learned(self, learned: Option<&Learned>, recipe: &RecipeId) -> Pace {
+    pub fn learned(self, learned: Option<&Learned>, recipe: &RecipeId) -> Pace {
         self.of(learned.map_or(Pace::default(), |l| l.pace(recipe)))
     }
 }
 
 /// Most of a spread before, and as much after: one pizza in ten is later than the whole of it, and the window takes up the rest.
-fn margin(spread_ms: Millis) -> Millis {
+pub(super) fn margin(spread_ms: Millis) -> Millis {
     spread_ms * 7 / 8
 }
 
@@ -125,7 +120,7 @@ impl<'k> Robot<'k> {
     }
 
     /// How long an exit takes this robot, and by how much it may take longer.
-    fn exit(&self, recipe: &Recipe) -> (Millis, Millis) {
+    pub fn exit(&self, recipe: &Recipe) -> (Millis, Millis) {
         let verdict_ms = if recipe.gates.bake == Gate::None { 0 } else { VERDICT_MS };
         let finish = self.pace.learned(self.finish, &recipe.id);
         let span = self.unload_ms(recipe) + verdict_ms + finish.mean_ms(recipe.finish_ms);
@@ -198,127 +193,6 @@ impl<'k> Plan<'k> {
         let robot = &mut self.robots[passage.robot];
         robot.take(passage.taken);
         self.slots[slot].free_at = passage.out_at + robot.unload_ms(recipe);
-    }
-}
-
-impl Kitchen {
-    /// The near future, as the state has it.
-    pub(super) fn plan(&self) -> Plan<'_> {
-        self.plan_at(Pacing::Mean)
-    }
-
-    /// The near future, if all devices were that fast.
-    pub(super) fn plan_at(&self, pace: Pacing) -> Plan<'_> {
-        Plan { now: self.meta.now, robots: self.plan_robots(pace), slots: self.plan_slots(pace) }
-    }
-
-    fn plan_robots<'k>(&'k self, pace: Pacing) -> Vec<Robot<'k>> {
-        let robot = |d: &'k Device| Robot {
-            id: &d.id,
-            unload: pace.of(self.learned(&d.id, Action::Unload).map_or(Pace::default(), |l| l.overall)),
-            pace,
-            finish: self.learned(&d.id, Action::Finish),
-            spans: Vec::new(),
-        };
-        let mut robots: Vec<Robot<'k>> = self.devices.values().filter(|d| self.may_take_exits(d)).map(robot).collect();
-        let by_id: BTreeMap<&DeviceId, usize> = robots.iter().enumerate().map(|(n, r)| (r.id, n)).collect();
-        for pizza in self.active_pizzas() {
-            let taken = self.executor(pizza).and_then(|id| by_id.get(id));
-            if let Some(robot) = taken.map(|n| &mut robots[*n])
-                && let Some(span) = self.taken_for(pizza, robot)
-            {
-                robot.take(span);
-            }
-        }
-        self.take_for_shelved(&mut robots);
-        robots
-    }
-
-    /// What lies on a shelf is finished by whoever has time for it first.
-    fn take_for_shelved(&self, robots: &mut [Robot<'_>]) {
-        for id in self.shelved() {
-            let Some(recipe) = self.pizzas.get(&id).and_then(|p| self.recipes.get(&p.recipe)) else { continue };
-            let gap = |robot: &Robot<'_>| robot.gap(self.meta.now, 0, robot.exit_ms(recipe));
-            if let Some(robot) = robots.iter_mut().min_by_key(|r| gap(r)) {
-                let from = gap(robot);
-                robot.take((from, from + robot.exit_ms(recipe)));
-            }
-        }
-    }
-
-    /// The after-oven robot that a pizza is with, or will be.
-    fn executor<'a>(&'a self, pizza: &'a Pizza) -> Option<&'a DeviceId> {
-        match pizza.state {
-            PizzaState::Loading | PizzaState::Baking | PizzaState::Baked | PizzaState::Unloading => {
-                pizza.exit.as_ref().map(|e| &e.device)
-            }
-            PizzaState::Unloaded | PizzaState::Finishing => pizza.place().map(|p| &p.device),
-            PizzaState::Shelved
-            | PizzaState::Queued
-            | PizzaState::Prepping
-            | PizzaState::Prepped
-            | PizzaState::Finished
-            | PizzaState::Packed
-            | PizzaState::Uncertain => None,
-        }
-    }
-
-    /// When this pizza takes its robot.
-    fn taken_for(&self, pizza: &Pizza, robot: &Robot<'_>) -> Option<Span> {
-        let now = self.meta.now;
-        let recipe = self.recipes.get(&pizza.recipe)?;
-        let span = match pizza.state {
-            PizzaState::Loading | PizzaState::Baking => {
-                let from = pizza.exit.as_ref()?.from.max(now);
-                let oven = &pizza.oven.as_ref()?.device;
-                let early = margin(self.pace(oven, Action::Bake, &recipe.id).spread_ms(recipe.bake_ms));
-                let (span, spread) = robot.exit(recipe);
-                (from.saturating_sub(early).max(now), from + span + early + spread)
-            }
-            // A late exit begins now and is as long as ever; a begun one ends as it began.
-            PizzaState::Baked => (now, pizza.exit.as_ref()?.from.max(now) + robot.exit_ms(recipe)),
-            PizzaState::Unloading => (now, pizza.since + robot.exit_ms(recipe)),
-            _ => {
-                let begun = if pizza.state == PizzaState::Finishing { pizza.since } else { now };
-                (now, begun + robot.pace.learned(robot.finish, &recipe.id).mean_ms(recipe.finish_ms))
-            }
-        };
-        Some((span.0, span.1.max(now + 1)))
-    }
-
-    /// A slot of this oven.
-    pub(super) fn plan_slot(&self, oven: &DeviceId, free_at: Millis) -> Slot<'_> {
-        Slot { bake: self.learned(oven, Action::Bake), pace: Pacing::Mean, free_at }
-    }
-
-    fn plan_slots(&self, pace: Pacing) -> Vec<Slot<'_>> {
-        let now = self.meta.now;
-        let inside: BTreeMap<&Place, &Pizza> =
-            self.active_pizzas().filter_map(|p| Some((p.oven.as_ref()?, p))).collect();
-        let mut slots = Vec::new();
-        for oven in self.devices.values().filter(|d| d.is_up() && d.facts.can(Action::Bake)) {
-            let bake = self.learned(&oven.id, Action::Bake);
-            for (lane, state) in oven.lanes.iter().filter(|(_, l)| l.blocked.is_none()) {
-                let place = Place { device: oven.id.clone(), lane: *lane };
-                let free_at = match inside.get(&place) {
-                    Some(pizza) => self.leaves_at(pizza),
-                    None if state.is_free() => now,
-                    None => now + CLEARING_MS,
-                };
-                slots.push(Slot { bake, pace, free_at });
-            }
-        }
-        slots
-    }
-
-    /// When a pizza has left its slot.
-    fn leaves_at(&self, pizza: &Pizza) -> Millis {
-        let transfer_ms = self.recipes.get(&pizza.recipe).map_or(0, |r| r.transfer_ms);
-        let out_at = match pizza.state {
-            PizzaState::Unloading => pizza.since,
-            _ => pizza.exit.as_ref().map(|e| e.from).max(pizza.bake_end).unwrap_or(self.meta.now).max(self.meta.now),
-        };
-        (out_at + transfer_ms).max(self.meta.now)
     }
 }
 
