@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use brigade::kitchen::device::actions_of;
-use brigade::kitchen::recipe::{Gates, built_in_menu};
+use brigade::kitchen::recipe::{Gates, Settings, built_in_menu};
 use brigade::kitchen::{
     Action, ActionFact, Archive, AttemptId, Command, Condition, Content, Device, DeviceId, DeviceKind, Entry, Facts,
     InstructionId, Kitchen, Mode, NewOrder, Op, Recipe, Report, Task, TaskReport, TaskState,
@@ -62,6 +62,9 @@ impl Bench {
             holds: BTreeMap::new(),
         };
         bench.apply(Command::TakeCharge { node: 1, incarnation: 1, gap_measured: true });
+        // However much is open, more is taken.
+        let settings = Settings { admit_late_ms: 30 * 24 * 3_600_000, ..Settings::default() };
+        bench.apply(Command::Configure { settings });
         for recipe in built_in_menu() {
             bench.apply(Command::PutRecipe { recipe: Recipe { gates: Gates::default(), ..recipe.clone() } });
             bench.apply(Command::PutRecipe { recipe });
