@@ -91,6 +91,8 @@ async fn forward(api: &Api, leader: &LeaderInfo, parts: &Parts, body: &Bytes) ->
     for hop in ["host", "connection", "content-length", "transfer-encoding", "expect", "keep-alive", "upgrade", "te"] {
         headers.remove(hop);
     }
+    // Judged here already: to the leader this page may have a name that it does not know.
+    headers.remove("origin");
     headers.insert(FORWARDED_HEADER, HeaderValue::from(api.node().node_id()));
     let request = api.0.client.request(parts.method.clone(), format!("{}{path}", base.trim_end_matches('/')));
     match request.headers(headers).body(body.clone()).send().await {

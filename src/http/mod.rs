@@ -21,6 +21,7 @@ mod kitchen;
 mod list;
 mod metrics;
 mod orders;
+mod origin;
 mod pizzas;
 pub mod problems;
 mod quotes;
@@ -105,6 +106,7 @@ impl Api {
             .fallback(unknown_route)
             .method_not_allowed_fallback(method_not_allowed)
             .layer(middleware::from_fn_with_state(api.clone(), forward::to_leader))
+            .layer(middleware::from_fn_with_state(api.clone(), origin::of_this_kitchen))
             .layer(middleware::from_fn_with_state(api.clone(), edge::edge))
             .with_state(api)
     }

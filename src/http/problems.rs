@@ -45,6 +45,8 @@ kinds! {
     BadQuery = 400 "bad-query" "The query is not understood",
     /// POST of an order without its key.
     MissingIdempotencyKey = 400 "missing-idempotency-key" "The request needs a key",
+    /// A web page of elsewhere would change something.
+    ForeignOrigin = 403 "foreign-origin" "This page is not of this kitchen",
     /// No such path.
     UnknownRoute = 404 "unknown-route" "There is nothing here",
     /// The path has no such method.

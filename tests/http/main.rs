@@ -7,5 +7,6 @@ mod events;
 mod fuzz;
 mod kitchen;
 mod orders;
+mod origins;
 mod quotes;
 mod support;
