@@ -14,7 +14,7 @@ use crate::raft::{Peer, Role, Status, TransferError};
 
 use super::Api;
 use super::answer::Answer;
-use super::extract::{Json, MaybeJson};
+use super::extract::{Json, MaybeJson, Word};
 use super::problems::{Kind, Problem};
 use super::views::cluster::{BrokerView, ClusterView, LogView, MemberView, TenureView, TransferView};
 
@@ -84,12 +84,18 @@ fn tenure(api: &Api) -> TenureView {
 }
 
 /// Whom to hand leadership to.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TransferBody {
     /// A voter; the one that has stored most, if it is missing.
     #[serde(default)]
     to: Option<NodeId>,
+    /// Who says so.
+    #[serde(default)]
+    actor: Option<String>,
+    /// Why.
+    #[serde(default)]
+    reason: Option<String>,
 }
 
 /// `POST /v1/cluster/transfer`.
@@ -97,6 +103,8 @@ pub async fn transfer(
     State(api): State<Api>,
     MaybeJson(body): MaybeJson<TransferBody>,
 ) -> Result<Answer<TransferView>, Problem> {
+    let said = Word { actor: body.actor, reason: body.reason };
+    let (actor, reason) = (said.actor()?, said.reason()?);
     if body.to == Some(api.node().node_id()) {
         return Ok(api.look(|_, _| TransferView { leader: api.node().node_id() }));
     }
@@ -107,7 +115,7 @@ pub async fn transfer(
         (Ok(()), Ok(handed_over)) => handed_over?,
         _ => return Err(TransferError::Stopped.into()),
     };
-    tracing::info!(leader, "Leadership was handed over to node {leader} on request");
+    tracing::info!(leader, actor, reason, "Leadership was handed over to node {leader} by {actor}: {reason}");
     Ok(api.look(|_, _| TransferView { leader }))
 }
 
