@@ -22,6 +22,7 @@ mod list;
 mod metrics;
 mod orders;
 mod origin;
+mod page;
 mod pizzas;
 pub mod problems;
 mod quotes;
@@ -101,7 +102,8 @@ impl Api {
             .merge(order_routes())
             .merge(device_routes())
             .merge(kitchen_routes())
-            .merge(operator_routes());
+            .merge(operator_routes())
+            .merge(page::routes());
         router
             .fallback(unknown_route)
             .method_not_allowed_fallback(method_not_allowed)

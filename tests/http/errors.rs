@@ -68,7 +68,7 @@ async fn a_sender_that_reads_only_after_its_last_byte_sees_the_refusal_too() {
 async fn unknown_paths_methods_ids_and_options_are_told_by_type() {
     let kitchen = Kitchen::without_menu(1).await;
     kitchen.get("/v2/orders").await.problem(404, "unknown-route");
-    kitchen.get("/").await.problem(404, "unknown-route");
+    kitchen.get("/page").await.problem(404, "unknown-route");
     kitchen.post("/v1/devices/robot1/explode", json!({})).await.problem(404, "unknown-route");
     let answer = ask(Method::PATCH, kitchen.url(1, "/v1/orders/a"), Some(json!({}))).await;
     assert!(answer.header("allow").contains("GET"), "{:?}", answer.headers);

@@ -8,5 +8,6 @@ mod fuzz;
 mod kitchen;
 mod orders;
 mod origins;
+mod page;
 mod quotes;
 mod support;

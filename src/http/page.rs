@@ -1,0 +1,76 @@
+//! The page for people: static files that are built into the program, without outside resources. What it shows it reads from the API.
+//!
+//! Browsers keep the files and ask each time whether they are still the same: after an update nobody sees half an old page.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+
+use super::{Api, origin};
+
+const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const JS: &str = "text/javascript; charset=utf-8";
+
+/// One file as it is served.
+#[derive(Clone, Copy, Debug)]
+struct File {
+    path: &'static str,
+    kind: &'static str,
+    text: &'static str,
+}
+
+const fn script(path: &'static str, text: &'static str) -> File {
+    File { path, kind: JS, text }
+}
+
+const INDEX: File = File { path: "/", kind: HTML, text: include_str!("../../assets/kitchen.html") };
+
+const FILES: [File; 12] = [
+    File { path: "/brigade.css", kind: CSS, text: include_str!("../../assets/brigade.css") },
+    File { path: "/kitchen.css", kind: CSS, text: include_str!("../../assets/kitchen.css") },
+    script("/page/main.js", include_str!("../../assets/page/main.js")),
+    script("/page/dom.js", include_str!("../../assets/page/dom.js")),
+    script("/page/words.js", include_str!("../../assets/page/words.js")),
+    script("/page/link.js", include_str!("../../assets/page/link.js")),
+    script("/page/store.js", include_str!("../../assets/page/store.js")),
+    script("/page/actions.js", include_str!("../../assets/page/actions.js")),
+    script("/page/line.js", include_str!("../../assets/page/line.js")),
+    script("/page/orders.js", include_str!("../../assets/page/orders.js")),
+    script("/page/cluster.js", include_str!("../../assets/page/cluster.js")),
+    script("/page/chart.js", include_str!("../../assets/page/chart.js")),
+];
+
+/// The page and its files.
+pub fn routes() -> Router<Api> {
+    FILES.into_iter().fold(Router::new().route(INDEX.path, get(index)), |router, file| {
+        router.route(file.path, get(move |headers: HeaderMap| async move { serve(file, &headers) }))
+    })
+}
+
+/// `GET /`. It may speak to the members of the kitchen and to nobody else.
+async fn index(State(api): State<Api>, headers: HeaderMap) -> Response {
+    let members: Vec<String> = origin::addresses(&api).iter().map(|a| format!(" http://{a} https://{a}")).collect();
+    let policy = format!(
+        "default-src 'none'; img-src data:; style-src 'self'; script-src 'self'; connect-src 'self'{}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        members.concat()
+    );
+    ([(header::CONTENT_SECURITY_POLICY, policy)], serve(INDEX, &headers)).into_response()
+}
+
+fn serve(file: File, headers: &HeaderMap) -> Response {
+    let tag = format!("\"{:08x}-{:x}\"", crc32fast::hash(file.text.as_bytes()), file.text.len());
+    let known = headers.get(header::IF_NONE_MATCH).and_then(|known| known.to_str().ok());
+    let head = [
+        (header::CONTENT_TYPE, file.kind.to_owned()),
+        (header::ETAG, tag.clone()),
+        (header::CACHE_CONTROL, "no-cache".to_owned()),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
+    ];
+    if known.is_some_and(|known| known.split(',').any(|one| one.trim().trim_start_matches("W/") == tag)) {
+        return (StatusCode::NOT_MODIFIED, head).into_response();
+    }
+    (head, file.text).into_response()
+}
