@@ -5,7 +5,7 @@ CARGO ?= cargo
 DEMO  ?= --orders 20 --exit
 SEEDS ?= 10000
 
-.PHONY: help demo test verify fix build bench bench-schedule simulate chaos fleet power mutants missing
+.PHONY: help demo test verify fix build bench bench-schedule simulate chaos fleet power page mutants missing
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -28,6 +28,9 @@ fleet: missing ## Three kitchens behind a backend, all of it killed now and then
 
 power: missing ## Cut the power of kitchens under load; ROUNDS=100 SEED=7
 	POWER_ROUNDS=$(or $(ROUNDS),100) POWER_SEED=$(or $(SEED),$(shell date +%s)) $(CARGO) test --test power -- --nocapture every_acknowledged_order
+
+page: build ## The page in a Chromium, with a leader killed; screenshots in target/page (needs chromium and python3-websocket)
+	python3 tests/page/run.py $(or $(CARGO_TARGET_DIR),target)/debug/brigade target/page
 
 verify: missing ## Check format and lints; writes nothing
 	$(CARGO) fmt --check

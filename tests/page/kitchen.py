@@ -1,0 +1,96 @@
+"""A demo kitchen for the browser, its processes, and its API."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+
+def request(url, body=None, method=None):
+    data = None if body is None else json.dumps(body).encode()
+    asked = urllib.request.Request(url, data, {"content-type": "application/json"} if data else {}, method=method)
+    with urllib.request.urlopen(asked, timeout=10) as answer:
+        return json.load(answer)
+
+
+class Kitchen:
+    """`brigade demo` with its three replicas. Ends with its `with` block.
+
+    The demo ends itself when a process dies that it did not kill, until its own orders are done. So it gets one, and the rest is placed here.
+    """
+
+    def __init__(self, program, orders=40, speed=10):
+        command = [program, "demo", "--orders", "1", "--speed", str(speed)]
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        self.apis = {}
+        for line in self.process.stderr:
+            if found := re.findall(r"http://\S+", line):
+                self.apis = dict(enumerate(found, start=1))
+            if "stays open" in line:
+                break
+        assert self.apis, "the demo did not start"
+        menu = [recipe["id"] for recipe in self.get("/v1/recipes")["items"]]
+        for n in range(orders):
+            items = [menu[(n + i) % len(menu)] for i in range(1 + n % 4)]
+            self.put(f"/v1/orders/table-{n + 1}", {"items": items})
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGINT)
+        try:
+            self.process.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+
+    def get(self, path):
+        return self.ask(path)
+
+    def put(self, path, body):
+        return self.ask(path, body, "PUT")
+
+    def ask(self, path, body=None, method=None):
+        """Of any replica that answers."""
+        for api in self.apis.values():
+            try:
+                return request(api + path, body, method)
+            except urllib.error.HTTPError as error:
+                raise AssertionError(f"{path}: {error.read().decode()}") from error
+            except OSError:
+                continue
+        raise TimeoutError(f"no replica answers {path}")
+
+    def in_charge(self):
+        until = time.monotonic() + 30
+        while time.monotonic() < until:
+            if charge := self.get("/v1/kitchen?consistency=stale")["in_charge"]:
+                return charge["node"]
+            time.sleep(0.1)
+        raise TimeoutError("nobody is in charge")
+
+    def kill(self, words):
+        """SIGKILL to the one child of the demo whose command line has these words."""
+        os.kill(self.child(words)[0], signal.SIGKILL)
+
+    def twin(self):
+        """The same devices a second time, as if somebody had copied their configuration. The caller ends the process."""
+        _, command = self.child("brigade device")
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def child(self, words):
+        """Process id and command line."""
+        tasks = f"/proc/{self.process.pid}/task"
+        for thread in os.listdir(tasks):
+            with open(f"{tasks}/{thread}/children") as file:
+                children = file.read().split()
+            for pid in children:
+                with open(f"/proc/{pid}/cmdline") as file:
+                    command = file.read().split("\0")[:-1]
+                if words in " ".join(command):
+                    return int(pid), command
+        raise AssertionError(f"no process of the demo has {words!r}")
