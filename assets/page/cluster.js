@@ -15,7 +15,7 @@ export function cluster() {
     h("table", {}, h("thead", {}, h("tr", {}, ["Replica", "Role", "Behind by", "Answers", ""].map(t => h("th", { scope: "col" }, t)))),
       h("tbody", {}, c.members.map(member))),
     c.storage.low && h("p.bad", {}, "The disk of this replica is nearly full: no new orders."),
-    brokers(c),
+    brokers(),
     !isMember() && h("p.warn", {}, `The replicas do not know this page's address, ${location.host}: open it at ${c.members.map(m => m.api).filter(Boolean).join(" or ")} to be led on when this replica dies.`),
     h("h3", {}, "Who took charge, and when"),
     h("ul.plain", {}, store.failovers.map(f => h("li", { key: f.epoch }, h("time", {}, new Date(f.at).toLocaleTimeString()), ` replica ${f.node} `, h("small.soft", {}, `epoch ${f.epoch}`)))),
@@ -33,9 +33,10 @@ function member(m) {
     h("td", {}, role !== "leader" && h("button.quiet", { onclick: () => transfer(m.node), "aria-label": `hand leadership over to replica ${m.node}` }, "Hand over")));
 }
 
-function brokers(c) {
-  const away = c.tenure.brokers.filter(b => !b.connected);
-  return h("p.soft", {}, `Brokers: ${c.tenure.brokers.length - away.length} of ${c.tenure.brokers.length} connected`, away.length > 0 && h("span.bad", {}, ` · away: ${away.map(b => b.url).join(", ")}`));
+/** Only the replica in charge speaks of its brokers. */
+function brokers() {
+  const all = store.led?.tenure?.brokers ?? [], away = all.filter(b => !b.connected);
+  return all.length > 0 && h("p.soft", {}, `Brokers: ${all.length - away.length} of ${all.length} connected`, away.length > 0 && h("span.bad", {}, ` · away: ${away.map(b => b.url).join(", ")}`));
 }
 
 function backend() {

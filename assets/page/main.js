@@ -8,6 +8,7 @@ import { line, summary } from "./line.js";
 import { follow, link } from "./link.js";
 import { ended, incidents, orders, ready } from "./orders.js";
 import { listeners, pump, sample, store, told, whence } from "./store.js";
+import { plain } from "./words.js";
 
 const at = id => document.getElementById(id);
 const DRAW_MS = 100;
@@ -53,7 +54,7 @@ function head() {
   if (!k) return [h("h1", {}, "Brigade"), linked()];
   const zones = [...new Set((store.devices ?? []).map(d => d.zone))].filter(Boolean), held = k.held_zones.includes("");
   const state = { NORMAL: "good", OUT_OF_ORDER: "bad" }[k.state] ?? "warn";
-  return [h("h1", {}, k.kitchen), h("span.pill", { class: state }, k.status.replaceAll("_", " ").toLowerCase()), held && h("span.pill.bad", {}, "held"),
+  return [h("h1", {}, k.kitchen), h("span.pill", { class: state }, plain(k.status).replace("(", " (")), held && h("span.pill.bad", {}, "held"),
     ...k.held_zones.filter(Boolean).map(zone => h("span.pill.bad", {}, `${zone} held`)), h("span", {}, summary()), linked(),
     h("nav.row", { "aria-label": "Kitchen" },
       h("button.danger", { onclick: () => aboutKitchen(held ? "resume" : "hold") }, held ? "Resume all" : "Hold all"),
@@ -78,7 +79,7 @@ function turn() {
 }
 
 listeners.changed = changed;
-addEventListener("hashchange", turn);
+addEventListener("hashchange", () => { turn(); scrollTo(0, 0); });
 turn();
 setInterval(changed, 250);
 setInterval(pump, 50);

@@ -89,6 +89,12 @@ class Browser:
             time.sleep(0.02)
         raise TimeoutError(f"waited {limit_s} s in vain for: {what}")
 
+    def key(self, name):
+        code = {"Tab": 9, "Enter": 13, "Escape": 27}[name]
+        text = {"text": "\r"} if name == "Enter" else {}
+        self.call("Input.dispatchKeyEvent", type="keyDown", key=name, code=name, windowsVirtualKeyCode=code, **text)
+        self.call("Input.dispatchKeyEvent", type="keyUp", key=name, code=name, windowsVirtualKeyCode=code)
+
     def shoot(self, path):
         picture = self.call("Page.captureScreenshot", format="png")["data"]
         with open(path, "wb") as file:

@@ -54,6 +54,7 @@ def load(browser, url):
 
 
 def pictures(browser, folder, name):
+    browser.run("scrollTo(0, 0)")
     for scheme in ["light", "dark"]:
         browser.colours(scheme)
         browser.size(1600, 1400)
@@ -147,6 +148,24 @@ def question_is_asked(browser, kitchen, folder):
     browser.size(1600, 1400)
 
 
+def keys_are_enough(browser, folder):
+    """Without a mouse: the focus is seen, stays while the page is drawn, and Enter and Escape open and close a dialog."""
+    browser.run("document.getElementById('line-title').focus()")
+    browser.key("Tab")
+    browser.key("Tab")
+    focused = "document.activeElement.getAttribute('aria-label')"
+    device, draws = browser.run(focused), browser.run("brigade.draws")
+    browser.wait_for("it is drawn", f"brigade.draws > {draws} + 5")
+    assert browser.run(focused).split(",")[0] == device.split(",")[0]
+    browser.shoot(f"{folder}/focus.png")
+    browser.key("Enter")
+    browser.wait_for("the dialog", "document.getElementById('dialog').open")
+    browser.shoot(f"{folder}/device-dialog.png")
+    browser.key("Escape")
+    browser.wait_for("the dialog closes", "!document.getElementById('dialog').open")
+    assert browser.run(focused).split(",")[0] == device.split(",")[0]
+
+
 def lower_half(browser, folder):
     """What is below the line."""
     browser.run("document.getElementById('cluster-title').scrollIntoView({ block: 'end' }); scrollBy(0, 1000)")
@@ -160,6 +179,7 @@ def main(program, folder):
         load(browser, kitchen.apis[kitchen.in_charge()])
         time.sleep(8)
         pictures(browser, folder, "busy")
+        keys_are_enough(browser, folder)
         goes_on(browser, kitchen)
         pictures(browser, folder, "after-failover")
         lower_half(browser, folder)
