@@ -87,22 +87,22 @@ function noteCharge(charge) {
   store.failovers = [{ node: charge.node, epoch: charge.epoch, at }, ...store.failovers].slice(0, 8);
 }
 
-let without = 0;
+let doubts = 0;
 
 /** The cluster as our replica sees it; how far the others are only the leader knows. It is also the pulse of our replica. */
 async function readCluster() {
   try {
-    const { json } = await ask("/v1/cluster", { limitMs: 1_500 });
+    const { json } = await ask("/v1/cluster", { limitMs: 1_000 });
     store.cluster = json;
     learn(json.members);
-    without = json.leader === null ? without + 1 : 0;
+    doubts = json.leader === null ? doubts + 1 : 0;
   } catch (error) {
-    without += 1;
+    doubts += 2;
     throw error;
   } finally {
-    // Frozen, or cut off from the others: another replica may know more.
-    if (without >= 3) leave();
-    if (without >= 3) without = 0;
+    // Frozen twice, or for longer than an election takes without a leader: another replica may know more.
+    if (doubts >= 4) leave();
+    if (doubts >= 4) doubts = 0;
   }
   const addresses = store.cluster.members.filter(m => m.api).map(m => [m.node, `${location.protocol}//${m.api}`]);
   const leader = addresses.find(([node]) => node === store.cluster.leader && node !== store.cluster.seen_by);

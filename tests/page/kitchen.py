@@ -1,5 +1,6 @@
 """A demo kitchen for the browser, its processes, and its API."""
 
+import contextlib
 import json
 import os
 import re
@@ -34,7 +35,7 @@ class Kitchen:
                 break
         assert self.apis, "the demo did not start"
         # Promised soon, and overtaken by all others: it will be late.
-        self.put("/v1/orders/table-0", {"items": ["margherita"], "promise_ms": 60_000, "priority": -10})
+        self.put("/v1/orders/table-0", {"items": ["margherita"] * 4, "promise_ms": 20_000, "priority": -10})
         menu = [recipe["id"] for recipe in self.get("/v1/recipes")["items"]]
         for n in range(orders):
             items = [menu[(n + i) % len(menu)] for i in range(1 + n % 4)]
@@ -70,14 +71,27 @@ class Kitchen:
     def in_charge(self):
         until = time.monotonic() + 30
         while time.monotonic() < until:
-            if charge := self.get("/v1/kitchen?consistency=stale")["in_charge"]:
-                return charge["node"]
+            try:
+                if charge := self.get("/v1/kitchen")["in_charge"]:
+                    return charge["node"]
+            except AssertionError:
+                pass  # Nobody leads yet.
             time.sleep(0.1)
         raise TimeoutError("nobody is in charge")
 
     def kill(self, words):
         """SIGKILL to the one child of the demo whose command line has these words."""
         os.kill(self.child(words)[0], signal.SIGKILL)
+
+    @contextlib.contextmanager
+    def stopped(self, node):
+        """A replica that stands still, for a `with` block."""
+        pid, _ = self.child(f"node{node}.toml")
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
     def twin(self):
         """The same devices a second time, as if somebody had copied their configuration. The caller ends the process."""

@@ -69,8 +69,11 @@ def pictures(browser, folder, name):
 
 def goes_on(browser, kitchen):
     """The replica that served the page and leads dies."""
-    browser.run("globalThis.mark = 'not reloaded'")
     killed = kitchen.in_charge()
+    browser.open(kitchen.apis[killed])
+    browser.wait_for("the page is live", "globalThis.brigade?.link.state === 'live'")
+    browser.wait_for("it knows the others", "brigade.store.ready.size === 3")
+    browser.run("globalThis.mark = 'not reloaded'")
     kitchen.kill(f"node{killed}.toml")
     took_s = browser.wait_for("another replica's stream", "brigade.link.moves > 0 && brigade.link.state === 'live'")
     charge_s = browser.wait_for("the page names who is in charge now", f"/Replica [^{killed}] is in charge/.test(document.body.textContent)")
@@ -79,6 +82,14 @@ def goes_on(browser, kitchen):
     assert browser.run("globalThis.mark") == "not reloaded"
     assert browser.run("location.origin") == kitchen.apis[killed]
     print(f"replica {killed} was killed: live again after {took_s:.2f} s, and {took_s + charge_s:.2f} s until the new one was shown in charge")
+
+
+def frozen(browser, kitchen):
+    """The replica that the page reads at stands still with its sockets open."""
+    browser.run("brigade.link.moves = 0")
+    with kitchen.stopped(browser.run("brigade.store.cluster.seen_by")):
+        took_s = browser.wait_for("another replica's stream", "brigade.link.moves > 0 && brigade.link.state === 'live'")
+    print(f"the replica that the page read at stood still: live again after {took_s:.1f} s")
 
 
 def operator_acts(browser, kitchen):
@@ -180,6 +191,7 @@ def main(program, folder):
         time.sleep(8)
         pictures(browser, folder, "busy")
         keys_are_enough(browser, folder)
+        frozen(browser, kitchen)
         goes_on(browser, kitchen)
         pictures(browser, folder, "after-failover")
         lower_half(browser, folder)
