@@ -60,7 +60,10 @@ impl Kitchen {
     fn idle(&self, device: &Device) -> Why {
         let now = self.meta.now;
         if self.zone_held(&device.facts.zone) {
-            return why("held", format!("its zone {:?} stands still", device.facts.zone), None);
+            // The empty name is the whole kitchen.
+            let all = self.zone_held("");
+            let who = if all { "the whole kitchen".to_owned() } else { format!("its zone {:?}", device.facts.zone) };
+            return why("held", format!("{who} stands still"), None);
         }
         if let Some(at) = device.rest_until.filter(|_| device.is_up()) {
             let text = "it said no a moment ago, and rests before it is asked again".to_owned();
