@@ -52,7 +52,7 @@ const isTablet = () => location.hash === "#tablet";
 function head() {
   const k = store.kitchen;
   if (!k) return [h("h1", {}, "Brigade"), linked()];
-  const zones = [...new Set((store.devices ?? []).map(d => d.zone))].filter(Boolean), held = k.held_zones.includes("");
+  const zones = [...new Set((store.devices ?? []).map(d => d.zone))].filter(Boolean).sort(), held = k.held_zones.includes("");
   const state = { NORMAL: "good", OUT_OF_ORDER: "bad" }[k.state] ?? "warn";
   return [h("h1", {}, k.kitchen), h("span.pill", { class: state }, plain(k.status).replace("(", " (")), held && h("span.pill.bad", {}, "held"),
     ...k.held_zones.filter(Boolean).map(zone => h("span.pill.bad", {}, `${zone} held`)), h("span", {}, summary()), linked(),
