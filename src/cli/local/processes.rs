@@ -1,6 +1,7 @@
 //! The processes of a kitchen on this machine: three controllers and one of devices. Killed means SIGKILL; a killed controller is started again after a second.
 
 use std::collections::BTreeMap;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::OnceLock;
@@ -91,8 +92,15 @@ impl Processes {
         Ok(())
     }
 
-    /// Starts again what has been dead for long enough.
+    /// Starts again what has been dead for long enough, also what somebody else killed: that is what a demo is for.
     pub fn revive(&mut self) -> Result<()> {
+        for state in self.controllers.values_mut() {
+            if let Controller::Runs(child) = state
+                && child.try_wait()?.is_some_and(|status| status.signal().is_some())
+            {
+                *state = Controller::Dead { since: Instant::now() };
+            }
+        }
         for (node, state) in &mut self.controllers {
             if matches!(state, Controller::Dead { since } if since.elapsed() >= DEAD) {
                 let (config, log) = &self.configs[node];
