@@ -182,9 +182,7 @@ impl Config {
     pub fn parse(path: &Path, text: &str) -> Result<Self, Error> {
         toml::from_str::<toml::Table>(text).map_err(|why| error::syntax(path, text, &why))?;
         // BRIGADE_BACKEND_LEASE_MS is a key of the main backend; BRIGADE_BACKEND__URL would be one of ours.
-        // BRIGADE_BACKEND__URLS is a key of ours, BRIGADE_BACKEND_LEASE_MS one of the backend.
-        let is_ours = |key: &figment::value::UncasedStr| !key.starts_with("backend_") || key.starts_with("backend__");
-        let environment = Env::prefixed("BRIGADE_").filter(is_ours).split("__").ignore(&NO_KEYS);
+        let environment = Env::prefixed("BRIGADE_").split("__").ignore(&NO_KEYS);
         let environment = environment.filter(|key| !key.as_str().to_ascii_lowercase().starts_with("backend_"));
         let figment = Figment::from(Toml::string(text)).merge(environment);
         figment.extract().map_err(|why: figment::Error| error::form(path, &why))
