@@ -70,8 +70,6 @@ pub struct AssignedOrder {
 pub struct BackendStanding {
     /// It has answered at least once: there is somebody to keep outcomes for.
     pub known: bool,
-    /// When it last answered, in kitchen time.
-    pub heard_at: Millis,
     /// Until when its orders may be begun, in kitchen time.
     pub lease_until: Millis,
     /// It keeps what was logged up to this log index.

@@ -24,7 +24,6 @@ impl Kitchen {
     pub(super) fn follow_backend(&mut self, answer: &BackendAnswer, archive: &dyn Archive) -> Result<Reply, Refusal> {
         let standing = &mut self.meta.backend;
         standing.known = true;
-        standing.heard_at = self.meta.now;
         standing.lease_until = standing.lease_until.max(answer.lease_until);
         standing.logged = standing.logged.max(answer.logged.unwrap_or(0));
         if let Some(followed) = answer.configuration.as_ref().filter(|f| f.version >= standing.configuration.version) {
