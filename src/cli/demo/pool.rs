@@ -2,6 +2,7 @@
 //! dinner, what it has not begun moves to another kitchen, and once its ovens are back it finishes the rest.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -90,7 +91,7 @@ async fn play(args: &Args, count: u32, stop: &CancellationToken) -> Result<Repor
     say(&format!("A main backend at {} and {count} kitchens, {} times as fast as life", backend.url(), args.speed));
     let mut kitchens = Vec::new();
     for n in 1..=count {
-        kitchens.push(open(args, &dir, &backend, &format!("kitchen{n}"))?.await?);
+        kitchens.push(open(args, &dir, &backend, format!("kitchen{n}")).await?);
     }
     let played = act(args, &backend, &mut kitchens, stop).await;
     for kitchen in &mut kitchens {
@@ -104,23 +105,14 @@ async fn play(args: &Args, count: u32, stop: &CancellationToken) -> Result<Repor
 }
 
 /// Registers a kitchen and starts its processes.
-fn open<'a>(
-    args: &'a Args,
-    dir: &'a std::path::Path,
-    backend: &'a Backend,
-    name: &'a str,
-) -> Result<impl Future<Output = Result<Kitchen>> + 'a> {
-    let folder = dir.join(name);
-    std::fs::create_dir_all(&folder)?;
-    Ok(async move {
-        let tied = backend.register(name).await?;
-        let (line, keep, name) = (args.line.clone(), Some(folder), name.to_owned());
-        let plan = Plan { speed: args.speed, line, keep, name: name.clone(), backend: Some(tied), ..Plan::default() };
-        let site = Site::lay_out(&plan)?;
-        let processes = Processes::start(&site)?;
-        let client = Client::new(site.apis());
-        Ok(Kitchen { name, site, processes, client })
-    })
+async fn open(args: &Args, dir: &Path, backend: &Backend, name: String) -> Result<Kitchen> {
+    let folder = dir.join(&name);
+    let (line, keep, tied) = (args.line.clone(), Some(folder), backend.register(&name).await?);
+    let plan = Plan { speed: args.speed, line, keep, name: name.clone(), backend: Some(tied), ..Plan::default() };
+    let site = Site::lay_out(&plan)?;
+    let processes = Processes::start(&site)?;
+    let client = Client::new(site.apis());
+    Ok(Kitchen { name, site, processes, client })
 }
 
 async fn act(args: &Args, backend: &Backend, kitchens: &mut [Kitchen], stop: &CancellationToken) -> Result<Report> {
@@ -193,8 +185,8 @@ async fn follow(
     loop {
         let mut ended = 0;
         for order in placed {
-            let is_open = backend.order(&order.id).await.is_ok_and(|o| o["classic_status"] != "completed");
-            ended += usize::from(!is_open);
+            let is_done = backend.order(&order.id).await.is_ok_and(|o| o["classic_status"] == "completed");
+            ended += usize::from(is_done);
         }
         if ended >= told + placed.len().div_ceil(10) {
             told = ended;
