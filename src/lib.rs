@@ -18,6 +18,7 @@ pub mod history;
 pub mod http;
 pub mod kitchen;
 pub mod leader;
+pub mod loopback;
 pub mod mqtt;
 pub mod node;
 pub mod protocol;

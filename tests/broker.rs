@@ -4,6 +4,7 @@ mod broker_v311;
 
 use std::time::Duration;
 
+use brigade::loopback::Claim;
 use brigade::mqtt::testing::AnyBroker;
 use brigade::mqtt::{Acks, Client, Error, Event, Message, Options, Publication, Qos, Session};
 use broker_v311::V311;
@@ -233,8 +234,8 @@ async fn a_full_queue_refuses_instead_of_growing() {
 
 #[tokio::test]
 async fn a_broker_that_is_not_there_ends_the_client() {
-    let port = brigade::mqtt::testing::free_port();
-    let mut client = Client::connect(Options::new(format!("mqtt://127.0.0.1:{port}"), "nobody")).unwrap();
+    let nobody = Claim::of(1).unwrap();
+    let mut client = Client::connect(Options::new(format!("mqtt://{}", nobody.addresses()[0]), "nobody")).unwrap();
     assert!(matches!(ended(&mut client).await, Error::Ended { .. }));
     assert!(client.events.next().await.is_none());
 }

@@ -1,12 +1,13 @@
 //! For tests: a real mosquitto on a free port, and a broker of either make behind one name.
 
 use std::io::Write;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::broker;
+use crate::loopback::Claim;
 
 /// Where Debian's package puts it, and where others may.
 const MOSQUITTO_PATHS: [&str; 3] = ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto", "/usr/bin/mosquitto"];
@@ -16,6 +17,7 @@ const MOSQUITTO_PATHS: [&str; 3] = ["/usr/sbin/mosquitto", "/usr/local/sbin/mosq
 pub struct Mosquitto {
     child: Child,
     address: SocketAddr,
+    _claim: Claim,
     config: PathBuf,
 }
 
@@ -23,11 +25,12 @@ impl Mosquitto {
     /// Starts one on a free port of loopback, in memory, anonymous. None where mosquitto is not installed.
     pub fn start() -> Option<Self> {
         let program = MOSQUITTO_PATHS.into_iter().map(Path::new).find(|path| path.exists())?;
-        (0..5).find_map(|_| Self::start_at(program, free_port()))
+        Self::start_at(program, Claim::of(1).ok()?)
     }
 
-    fn start_at(program: &Path, port: u16) -> Option<Self> {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    fn start_at(program: &Path, claim: Claim) -> Option<Self> {
+        let address = claim.addresses()[0];
+        let port = address.port();
         let config = std::env::temp_dir().join(format!("brigade-mosquitto-{}-{port}.conf", std::process::id()));
         let lines = format!(
             "listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nmax_queued_messages 100000\nset_tcp_nodelay true\n"
@@ -35,7 +38,7 @@ impl Mosquitto {
         std::fs::File::create(&config).and_then(|mut file| file.write_all(lines.as_bytes())).ok()?;
         let mut command = Command::new(program);
         command.arg("-c").arg(&config).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let mosquitto = Self { child: command.spawn().ok()?, address, config };
+        let mosquitto = Self { child: command.spawn().ok()?, address, _claim: claim, config };
         wait_until_accepting(address).then_some(mosquitto)
     }
 
@@ -100,12 +103,6 @@ impl AnyBroker {
             Self::Mosquitto(_) => "mosquitto",
         }
     }
-}
-
-/// A port of loopback that was free a moment ago.
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has free ports");
-    listener.local_addr().expect("a bound listener has an address").port()
 }
 
 fn wait_until_accepting(address: SocketAddr) -> bool {

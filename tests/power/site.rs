@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use brigade::loopback::Claim;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -108,11 +108,9 @@ impl Node {
     }
 }
 
-/// Addresses of loopback for so many nodes that were free a moment ago: all are held until all are found, so that they differ.
+/// Addresses of loopback for so many nodes, which are this test program's alone.
 fn free_addresses<const N: usize>() -> [[String; 3]; N] {
-    let listen = |_| TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
-    let held = [[0; 3]; N].map(|node| node.map(listen));
-    held.each_ref().map(|node| node.each_ref().map(|l| l.local_addr().expect("a bound listener has one").to_string()))
+    [[(); 3]; N].map(|node| node.map(|()| Claim::for_good().expect("loopback has free ports").to_string()))
 }
 
 /// An answer of the API; status 0 is none.

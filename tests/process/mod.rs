@@ -4,11 +4,11 @@
 #[path = "../patience/mod.rs"]
 mod patience;
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use brigade::loopback::Claim;
 use serde_json::{Value, json};
 
 pub use patience::{PATIENCE, wait_for};
@@ -21,10 +21,9 @@ pub fn brigade(args: &[&str]) -> Command {
     command
 }
 
-/// A port of loopback that was free a moment ago.
+/// An address of loopback that is this test program's alone.
 pub fn free_address() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
-    listener.local_addr().expect("a bound listener has an address").to_string()
+    Claim::for_good().expect("loopback has free ports").to_string()
 }
 
 /// What a process said before it ended, and how.

@@ -10,6 +10,7 @@ use tokio::process::Child;
 use tokio::time::{Instant, sleep};
 
 use crate::config::BackendConfig;
+use crate::loopback::Claim;
 
 use super::client::Placed;
 use super::processes::{end, spawn_with};
@@ -25,6 +26,7 @@ pub struct Backend {
     child: Option<Child>,
     dir: PathBuf,
     url: String,
+    _claim: Claim,
     http: reqwest::Client,
     settings: Vec<(String, String)>,
 }
@@ -37,10 +39,17 @@ impl Backend {
 
     /// The same with other settings than the defaults: `BRIGADE_BACKEND_…`.
     pub async fn start_with(dir: &Path, settings: &[(&str, &str)]) -> Result<Self> {
-        let [address] = super::files::free_ports(1)?[..] else { bail!("no free port") };
+        let claim = Claim::of(1)?;
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build()?;
         let settings = settings.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
-        let mut backend = Self { child: None, dir: dir.to_owned(), url: format!("http://{address}"), http, settings };
+        let mut backend = Self {
+            child: None,
+            dir: dir.to_owned(),
+            url: format!("http://{}", claim.addresses()[0]),
+            _claim: claim,
+            http,
+            settings,
+        };
         backend.run()?;
         backend.wait_until_it_answers().await?;
         Ok(backend)

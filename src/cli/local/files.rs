@@ -1,6 +1,6 @@
 //! Where a kitchen on this machine keeps its files, and which ports it uses: chosen by the system, on loopback.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use crate::config::{BackendConfig, Config, MenuConfig, NodeConfig, RaftConfig, StorageConfig};
 use crate::device::line::Line;
 use crate::kitchen::Settings;
+use crate::loopback::Claim;
 use crate::telemetry;
 
 /// How many replicas a kitchen has.
@@ -38,6 +39,7 @@ pub struct Site {
     dir: PathBuf,
     /// Removes the folder at the end, unless it is kept.
     temporary: Option<tempfile::TempDir>,
+    _claim: Claim,
     nodes: Vec<NodeConfig>,
     brokers: Vec<String>,
     line: Option<PathBuf>,
@@ -59,8 +61,8 @@ impl Site {
             }
         };
         std::fs::create_dir_all(&dir).with_context(|| format!("folder {}", dir.display()))?;
-        let ports = free_ports(3 * NODES as usize)?;
-        let at = |n: u64, of: usize| ports[of * NODES as usize + n as usize - 1];
+        let claim = Claim::of(3 * NODES as usize)?;
+        let at = |n: u64, of: usize| claim.addresses()[of * NODES as usize + n as usize - 1];
         let node = |n| NodeConfig { id: n, peer: at(n, 0).to_string(), api: at(n, 1).to_string() };
         let nodes: Vec<NodeConfig> = (1..=NODES).map(node).collect();
         let embedded: Vec<SocketAddr> = (1..=NODES).map(|n| at(n, 2)).collect();
@@ -70,7 +72,7 @@ impl Site {
         };
         let name = if plan.name.is_empty() { KITCHEN.to_owned() } else { plan.name.clone() };
         let (line, backend) = (plan.line.clone(), plan.backend.clone());
-        let site = Self { dir, temporary, nodes, brokers, line, speed: plan.speed, name, backend };
+        let site = Self { dir, temporary, _claim: claim, nodes, brokers, line, speed: plan.speed, name, backend };
         for n in 1..=NODES {
             let embedded_broker = plan.broker.is_none().then(|| embedded[n as usize - 1]);
             let config = site.config(n, embedded_broker);
@@ -167,31 +169,4 @@ impl Site {
 
 fn write(path: &Path, text: &str) -> Result<()> {
     std::fs::write(path, text).with_context(|| format!("file {}", path.display()))
-}
-
-/// The lowest port that is tried.
-const PORT_MIN: u16 = 10_000;
-
-/// Ports that nobody listens on. All are held until all are found, so that they differ. They lie below those that the system gives to outgoing
-/// connections: one of the many that a kitchen opens could take a port before the process that it is meant for listens there.
-pub(super) fn free_ports(count: usize) -> Result<Vec<SocketAddr>> {
-    let mut listeners: Vec<TcpListener> = Vec::new();
-    let below = first_outgoing().unwrap_or(32_768).max(PORT_MIN + 1);
-    for _ in 0..100 * count {
-        if listeners.len() == count {
-            break;
-        }
-        let port = rand::random_range(PORT_MIN..below);
-        listeners.extend(TcpListener::bind(("127.0.0.1", port)).ok());
-    }
-    while listeners.len() < count {
-        listeners.push(TcpListener::bind("127.0.0.1:0").context("no free port")?);
-    }
-    listeners.iter().map(|l| l.local_addr().context("no free port")).collect()
-}
-
-/// The first port that the system gives to outgoing connections.
-fn first_outgoing() -> Option<u16> {
-    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?;
-    range.split_whitespace().next()?.parse().ok()
 }

@@ -5,7 +5,7 @@
 use std::net::SocketAddr;
 use std::process::Command;
 
-use brigade::mqtt::testing::free_port;
+use brigade::loopback::Claim;
 
 use super::namespaces::Namespaces;
 use super::proxies::Proxies;
@@ -76,7 +76,7 @@ impl Net {
 
     /// An address for a server of this party; `port` where the party has an address of its own.
     pub fn address(&self, party: Party, port: u16) -> Address {
-        let loopback = || SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let loopback = || Claim::for_good().expect("loopback has free ports");
         match self {
             Self::Plain => {
                 let own = loopback();
