@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::kitchen::recipe::built_in_menu;
 use crate::kitchen::{NodeId, Recipe, Settings};
+use crate::tls::Dialer;
 use crate::{leader, protocol, raft, telemetry};
 
 pub use backend_link::BackendConfig;
@@ -25,7 +26,7 @@ pub use check::INCARNATION_MAX;
 pub use error::Error;
 
 /// Environment variables with our prefix that are no keys: for `brigade ctl`, and for tests.
-const NO_KEYS: [&str; 6] = ["api", "golden", "needs_mosquitto", "needs_postgres", "needs_python", "needs_root"];
+const NO_KEYS: [&str; 7] = ["api", "ca", "golden", "needs_mosquitto", "needs_postgres", "needs_python", "needs_root"];
 
 /// A controller's configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -68,6 +69,9 @@ pub struct Config {
     /// The disk under `data_dir`.
     #[serde(default)]
     pub storage: StorageConfig,
+    /// Certificates; None: everything is plain, for loopback and for networks that others guard.
+    #[serde(default)]
+    pub tls: Option<TlsConfig>,
     /// What a new kitchen starts with; later changes go through the API.
     #[serde(default)]
     pub menu: MenuConfig,
@@ -142,6 +146,14 @@ impl Default for StorageConfig {
     fn default() -> Self {
         Self { free_min_mb: 256 }
     }
+}
+
+/// TLS for API, page, brokers and between replicas.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsConfig {
+    /// This node's certificates, as `brigade certs issue` writes them.
+    pub dir: PathBuf,
 }
 
 /// What a new kitchen's menu is.
@@ -238,6 +250,8 @@ impl Config {
             incarnation: self.incarnation,
             brokers: self.brokers.clone(),
             credentials: self.broker_user.as_ref().map(|u| (u.name.clone(), u.password.clone())),
+            broker_dialer: Dialer::plain(),
+            peer_dialer: Dialer::plain(),
             quorum_lease_ms: self.raft.election_min_ms,
             menu: menu.iter().map(|recipe| recipe.sped_up(self.menu.speed)).collect(),
             backend: self.backend.as_ref().map(BackendConfig::options),

@@ -26,6 +26,7 @@ pub mod raft;
 pub mod shutdown;
 pub mod simulate;
 pub mod telemetry;
+pub mod tls;
 pub mod web;
 
 /// How the tests of decoders bend what was valid; shared with tests/decoders.

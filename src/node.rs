@@ -26,6 +26,8 @@ use crate::leader::{self, Witness};
 use crate::mqtt::broker::{Broker, Options as BrokerOptions};
 use crate::raft::{self, RaftNode};
 use crate::telemetry;
+use crate::tls::{self, Acceptor};
+use crate::web::{Limits, serve_with};
 
 use chronicle::Chronicle;
 
@@ -42,15 +44,25 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<()> {
     let chronicle = config.history.as_deref().map(|path| Chronicle::open(path, config.node)).transpose();
     let chronicle = chronicle.context("the file named by `history` can't be written")?;
     let observer = chronicle.clone().map(|chronicle| Arc::new(chronicle) as Arc<dyn raft::Observer>);
-    let node = RaftNode::start(raft::Options { observer, ..config.raft_options() }).await;
+    let tls = config.tls.as_ref().map(|tls| tls::Node::load(&tls.dir)).transpose()?;
+    let (peers_dialer, dialer) = tls.as_ref().map(|tls| (tls.peers.clone(), tls.dialer.clone())).unwrap_or_default();
+    let node = RaftNode::start(raft::Options { observer, dialer: peers_dialer.clone(), ..config.raft_options() }).await;
     let node = node.with_context(|| format!("data_dir {}", config.data_dir.display()))?;
     let witness = Arc::new(Witness::default());
-    let options = Arc::new(config.leader_options());
+    let options = Arc::new(leader::Options {
+        broker_dialer: dialer.clone(),
+        peer_dialer: peers_dialer,
+        ..config.leader_options()
+    });
     let status = Arc::new(watch::Sender::new(leader::Status { node: config.node, ..leader::Status::default() }));
     let told = chronicle.map(|chronicle| tokio::spawn(chronicle.follow(status.subscribe())));
     let servers = CancellationToken::new();
 
-    let peer_server = spawn_peer_server(peers, &node, &witness, servers.clone());
+    let (acceptor, peers_acceptor) = tls.as_ref().map(|tls| (tls.acceptor.clone(), tls.peers_acceptor.clone())).unzip();
+    let peer_server = spawn_peer_server(peers, &node, &witness, peers_acceptor, servers.clone());
+    if let Some(tls) = tls {
+        tokio::spawn(tls::follow(vec![tls.public, tls.peer], servers.clone()));
+    }
     node.bootstrap().await?;
     let (wish, wishes) = mpsc::channel(4);
     let sources = http::Sources {
@@ -61,12 +73,13 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<()> {
             kitchen: config.kitchen.to_string(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         },
+        dialer,
         backend_margin_ms: config.backend.as_ref().map_or(0, |b| b.lease_margin_ms),
         more_metrics: Some(Arc::new(telemetry::record())),
         stop: servers.clone(),
     };
     let limits = http::Limits::default();
-    let api_server = tokio::spawn(http::serve(api, http::Api::router(sources), limits, servers.clone()));
+    let api_server = tokio::spawn(http::serve_with(api, http::Api::router(sources), limits, acceptor, servers.clone()));
     let leading = tokio::spawn(leader::run(options, node.clone(), witness, status, wishes, stop.clone()));
     info!("Node {} of kitchen {} listens at {api_address}", config.node, config.kitchen);
 
@@ -153,13 +166,14 @@ fn spawn_peer_server(
     listener: TcpListener,
     node: &RaftNode,
     witness: &Arc<Witness>,
+    acceptor: Option<Acceptor>,
     stop: CancellationToken,
 ) -> JoinHandle<()> {
     let (witness, replica) = (witness.clone(), node.clone());
     let testimony = get(move || std::future::ready(Json(witness.testimony().signed(&replica))));
     let router = raft::server::router(node.clone()).merge(Router::new().route("/witness", testimony));
     tokio::spawn(async move {
-        if let Err(error) = raft::server::serve_router(listener, router, stop).await {
+        if let Err(error) = serve_with(listener, router, Limits::for_peers(), acceptor, stop).await {
             error!(%error, "The server for other replicas ended");
         }
     })

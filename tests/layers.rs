@@ -7,12 +7,27 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[(&str, &[&str])] = &[
     ("kitchen", &["defect"]),
     ("protocol", &["kitchen"]),
-    ("raft", &["kitchen", "defect", "mutation", "clock", "telemetry", "shutdown"]),
-    ("mqtt", &["protocol", "clock", "loopback", "telemetry", "shutdown"]),
-    ("leader", &["kitchen", "protocol", "raft", "mqtt", "defect", "clock", "telemetry", "shutdown"]),
-    ("http", &["kitchen", "mutation", "protocol", "raft", "leader", "defect", "clock", "telemetry", "shutdown", "web"]),
-    ("backend", &["protocol", "defect", "clock", "telemetry", "shutdown", "web"]),
-    ("device", &["protocol", "mqtt", "history", "defect", "clock", "telemetry", "shutdown"]),
+    ("raft", &["kitchen", "defect", "mutation", "clock", "telemetry", "shutdown", "tls"]),
+    ("mqtt", &["protocol", "clock", "loopback", "telemetry", "shutdown", "tls"]),
+    ("leader", &["kitchen", "protocol", "raft", "mqtt", "defect", "clock", "telemetry", "shutdown", "tls"]),
+    (
+        "http",
+        &[
+            "kitchen",
+            "mutation",
+            "protocol",
+            "raft",
+            "leader",
+            "defect",
+            "clock",
+            "telemetry",
+            "shutdown",
+            "web",
+            "tls",
+        ],
+    ),
+    ("backend", &["protocol", "defect", "clock", "telemetry", "shutdown", "web", "tls"]),
+    ("device", &["protocol", "mqtt", "history", "defect", "clock", "telemetry", "shutdown", "tls"]),
     ("history", &[]),
     ("simulate", &["kitchen"]),
     ("clock", &[]),
@@ -20,7 +35,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("defect", &[]),
     ("shutdown", &[]),
     ("telemetry", &[]),
-    ("web", &[]),
+    ("web", &["tls"]),
+    ("tls", &[]),
 ];
 
 /// Library, and the only folders that may name it.
@@ -30,6 +46,8 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("rumqttc", &["mqtt"]),
     ("mqtt5", &["mqtt"]),
     ("sqlx", &["backend"]),
+    ("rustls", &["tls"]),
+    ("rcgen", &["tls"]),
     ("anyhow", &["cli", "node.rs"]),
 ];
 

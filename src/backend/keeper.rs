@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::protocol::Id;
+use crate::tls::Dialer;
 
 use super::Backend;
 use super::bells::Tail;
@@ -30,9 +31,10 @@ const PRUNE: Duration = Duration::from_secs(60);
 const CHANGES_KEEP_MS: u64 = 300_000;
 
 impl Backend {
-    /// Does all of it until `stop`.
-    pub async fn run(self, stop: CancellationToken) {
-        let (rounds, changes, poller) = (self.clone().rounds(), self.clone().follow_changes(), Poller::new(self));
+    /// Does all of it until `stop`. Kitchens that are polled are reached by `dialer`.
+    pub async fn run(self, dialer: Dialer, stop: CancellationToken) {
+        let (rounds, changes) = (self.clone().rounds(), self.clone().follow_changes());
+        let poller = Poller::new(self, &dialer);
         tokio::select! {
             () = stop.cancelled() => {}
             () = rounds => {}

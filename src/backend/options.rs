@@ -3,6 +3,7 @@
 //! docs/BACKEND.md explains every key.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +16,12 @@ use crate::telemetry;
 pub struct Options {
     /// Where it listens.
     pub listen: SocketAddr,
+    /// A certificate and its key (PEM): it then listens with TLS. Both or none.
+    pub tls_cert: Option<PathBuf>,
+    /// The key to it.
+    pub tls_key: Option<PathBuf>,
+    /// Who signs the kitchens that are polled (PEM); None: whom this machine trusts.
+    pub ca: Option<PathBuf>,
     /// `sqlite://file` or `postgres://user:password@host/name`.
     pub database: String,
     /// The first operator's token, for a start without a person; kept as its hash.
@@ -56,6 +63,9 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            tls_cert: None,
+            tls_key: None,
+            ca: None,
             database: "sqlite://brigade.db".to_owned(),
             operator_token: None,
             lease_ms: 300_000,
@@ -88,6 +98,9 @@ impl Options {
         let out = ranges.into_iter().filter(|(_, value, min, max)| !(min..=max).contains(&value));
         let mut faults: Vec<String> =
             out.map(|(key, value, min, max)| format!("{key} is {value}: use {min} to {max}")).collect();
+        if self.tls_cert.is_some() != self.tls_key.is_some() {
+            faults.push("tls_cert and tls_key belong together: name both, or none".to_owned());
+        }
         if !self.database.starts_with("sqlite:") && !self.is_postgres() {
             faults.push("database must begin with sqlite:// or postgres://".to_owned());
         }

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::protocol::exchange::{ExchangeAnswer, ExchangeRequest};
 use crate::protocol::{Id, Millis};
+use crate::tls::Dialer;
 
 use super::Backend;
 use super::exchange::{ExchangeError, Waiting};
@@ -49,9 +50,8 @@ pub(super) struct Poller {
 }
 
 impl Poller {
-    pub(super) fn new(backend: Backend) -> Self {
-        let client = reqwest::Client::builder().connect_timeout(Duration::from_secs(2)).build();
-        let client = client.expect("it is built without TLS, from constants");
+    pub(super) fn new(backend: Backend, dialer: &Dialer) -> Self {
+        let client = dialer.http().build().expect("a client without files needs nothing that can fail");
         let instance = format!("{:016x}", rand::random::<u64>());
         Self { backend, instance, client, claims: Watch::default(), polled: BTreeMap::new() }
     }

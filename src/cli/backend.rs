@@ -12,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::backend::store::{Holder, Mode, Registration, Role};
 use crate::backend::{Backend, Options};
-use crate::web::{Limits, serve};
+use crate::tls::{self, Acceptor, Dialer, Identity};
+use crate::web::{Limits, serve_with};
 use crate::{config, protocol, shutdown, telemetry};
 
 /// The exit code for a configuration that can't be used.
@@ -109,13 +110,23 @@ async fn serve_until_stopped(options: Options) -> Result<()> {
     let listener = TcpListener::bind(options.listen).await;
     let listener = listener.with_context(|| format!("can't listen at {}", options.listen))?;
     let address = listener.local_addr()?;
+    let dialer = Dialer::trusting_or_public(options.ca.as_deref())?;
+    let acceptor = acceptor(&options, &stop)?;
     let backend = Backend::open(options, stop.clone()).await?;
     let limits = Limits { connections_max: CONNECTIONS_MAX, ..Limits::default() };
-    let keeper = tokio::spawn(backend.clone().run(stop.clone()));
-    println!("listens at http://{address}");
-    serve(listener, backend.router(), limits, stop).await?;
+    let keeper = tokio::spawn(backend.clone().run(dialer, stop.clone()));
+    println!("listens at {}://{address}", if acceptor.is_some() { "https" } else { "http" });
+    serve_with(listener, backend.router(), limits, acceptor, stop).await?;
     keeper.await?;
     Ok(())
+}
+
+/// TLS, where a certificate is named. It is read again when it changes.
+fn acceptor(options: &Options, stop: &CancellationToken) -> Result<Option<Acceptor>> {
+    let (Some(cert), Some(key)) = (&options.tls_cert, &options.tls_key) else { return Ok(None) };
+    let identity = Identity::load(cert, key)?;
+    tokio::spawn(tls::follow(vec![identity.clone()], stop.clone()));
+    Ok(Some(Acceptor::open(identity)))
 }
 
 /// The database, without anything that runs.

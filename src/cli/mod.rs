@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 pub mod backend;
 pub mod bench;
 pub mod broker;
+pub mod certs;
 pub mod check_history;
 pub mod controller;
 pub mod ctl;
@@ -41,6 +42,8 @@ enum Command {
     Bench(bench::Args),
     /// Judge the history of a run: what clients, devices, replicas and faults wrote down
     CheckHistory(check_history::Args),
+    /// Make and look at the certificates of a kitchen
+    Certs(certs::Args),
     /// Look after a running kitchen
     Ctl(ctl::Command),
 }
@@ -66,6 +69,7 @@ pub fn main() -> ExitCode {
             Command::Simulate(args) => simulate::run(args).await,
             Command::Bench(args) => exit_code(bench::run(args).await),
             Command::CheckHistory(args) => check_history::run(&args),
+            Command::Certs(args) => exit_code(certs::run(args)),
             Command::Ctl(args) => ctl::run(args).await,
         }
     });

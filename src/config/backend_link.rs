@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::kitchen::Millis;
 use crate::leader::backend_sync;
+use crate::tls::{self, Dialer};
 
 /// Who opens the connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +35,9 @@ pub struct BackendConfig {
     /// A file that holds it, instead.
     #[serde(default)]
     pub token_file: Option<PathBuf>,
+    /// Who signs the backend's certificate (PEM), for `https://`; None: whom this machine trusts.
+    #[serde(default)]
+    pub ca: Option<PathBuf>,
     /// How long the backend keeps a question for orders waiting, in milliseconds: 100 to 30,000.
     #[serde(default = "wait_ms")]
     pub wait_ms: Millis,
@@ -66,7 +70,7 @@ impl BackendConfig {
     /// A kitchen that the backend comes to, with the usual timing.
     pub fn poll() -> Self {
         let (wait_ms, lease_margin_ms) = (wait_ms(), lease_margin_ms());
-        Self { mode: Mode::Poll, urls: Vec::new(), token: None, token_file: None, wait_ms, lease_margin_ms }
+        Self { mode: Mode::Poll, urls: Vec::new(), token: None, token_file: None, ca: None, wait_ms, lease_margin_ms }
     }
 
     /// The sync worker's options.
@@ -74,8 +78,16 @@ impl BackendConfig {
         backend_sync::Options {
             urls: if self.mode == Mode::Pull { self.urls.clone() } else { Vec::new() },
             token: self.read_token().unwrap_or_default(),
+            dialer: self.dialer().unwrap_or_default(),
             wait_ms: self.wait_ms,
             lease_margin_ms: self.lease_margin_ms,
+        }
+    }
+
+    fn dialer(&self) -> Result<Dialer, tls::Error> {
+        match self.urls.iter().any(|url| url.starts_with("https://")) {
+            true => Dialer::trusting_or_public(self.ca.as_deref()),
+            false => Ok(Dialer::plain()),
         }
     }
 
@@ -108,6 +120,7 @@ impl BackendConfig {
             faults.push(format!("backend.lease_margin_ms is {}: use at most 600000", self.lease_margin_ms));
         }
         faults.extend(self.read_token().err());
+        faults.extend(self.dialer().err().map(|error| format!("backend.ca: {error}")));
         faults
     }
 }

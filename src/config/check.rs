@@ -60,13 +60,16 @@ fn brokers(config: &Config, faults: &mut Vec<Error>) {
         faults.push(Error::Value("brokers is empty: name at least one, as mqtt://host:port".to_owned()));
     }
     let is_url = |url: &str| {
-        let address = url.strip_prefix("mqtt://").map(|a| a.trim_end_matches('/'));
+        let address = url.strip_prefix("mqtt://").or(url.strip_prefix("mqtts://")).map(|a| a.trim_end_matches('/'));
         address.is_some_and(|a| is_host_and_port(a) || (is_host(a) && !a.contains(':')))
     };
     for (n, url) in config.brokers.iter().enumerate() {
         if !is_url(url) {
             let what = format!("brokers, number {}", n + 1);
-            faults.push(Error::Address { what, address: url.clone(), form: "mqtt://host:port" });
+            faults.push(Error::Address { what, address: url.clone(), form: "mqtt://host:port or mqtts://host:port" });
+        }
+        if url.starts_with("mqtts://") && config.tls.is_none() {
+            faults.push(Error::Value(format!("brokers: {url} needs [tls], which names whom this node trusts")));
         }
         if config.brokers[..n].contains(url) {
             faults.push(Error::Value(format!("brokers: {url} is named twice: leave one out")));
@@ -109,6 +112,8 @@ fn values(config: &Config, faults: &mut Vec<Error>) {
             &format!("menu.recipes: {} stands there twice", recipe.id),
         );
     }
+    let tls = config.tls.as_ref().and_then(|tls| crate::tls::Node::load(&tls.dir).err());
+    faults.extend(tls.map(|error| Error::Value(format!("tls.dir: {error}"))));
     let backend = config.backend.as_ref().map(super::BackendConfig::faults).unwrap_or_default();
     faults.extend(backend.into_iter().map(Error::Value));
     let refused = |refusal: Refusal| Error::Value(refusal.to_string());

@@ -12,6 +12,7 @@ use super::session::{Output, Session};
 use crate::clock;
 use crate::mqtt::{self, Client, Event, Publication, Qos};
 use crate::protocol::{Conn, DeviceId, Id, Leaf, Message, Millis, Topic, device_filters};
+use crate::tls::Dialer;
 
 /// How often a machine is polled that does not say when.
 const POLL_MS: Millis = 20;
@@ -32,6 +33,8 @@ pub struct Options {
     pub brokers: Vec<String>,
     /// Key, where the brokers ask for one.
     pub password: Option<String>,
+    /// Whom it trusts, where the brokers speak TLS.
+    pub dialer: Dialer,
     /// Drawn at power-up.
     pub boot: u64,
     /// Bad wires, for simulations; None: messages are sent once and heard.
@@ -41,7 +44,7 @@ pub struct Options {
 impl Options {
     /// Options with a fresh boot and good wires.
     pub fn new(kitchen: Id, device: DeviceId, brokers: Vec<String>) -> Self {
-        Self { kitchen, device, brokers, password: None, boot: rand::random(), wire: None }
+        Self { kitchen, device, brokers, password: None, dialer: Dialer::plain(), boot: rand::random(), wire: None }
     }
 }
 
@@ -113,10 +116,11 @@ impl<D: Device> Runtime<D> {
     }
 
     fn client_options(&self, will: &Conn) -> mqtt::Options {
-        let Options { kitchen, device, brokers, password, .. } = &self.options;
+        let Options { kitchen, device, brokers, password, dialer, .. } = &self.options;
         let broker = brokers.get(self.broker).cloned().unwrap_or_default();
         let mut options = mqtt::Options::new(broker, format!("{kitchen}.{device}"));
         options.credentials = password.as_ref().map(|password| (device.to_string(), password.clone()));
+        options.dialer = dialer.clone();
         options.will = Some(self.publication(&will.clone().into()));
         let quality = |filter: String| {
             let is_lease = filter.ends_with(Leaf::Lease.as_str());

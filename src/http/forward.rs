@@ -16,6 +16,7 @@ use futures::StreamExt;
 use tokio::time::{Instant, timeout};
 
 use crate::raft::LeaderInfo;
+use crate::tls::Dialer;
 
 use super::Api;
 use super::answer::{LEADER_WAIT, LOOK_AGAIN};
@@ -35,10 +36,13 @@ const FORWARDED_HEADER: HeaderName = HeaderName::from_static("brigade-forwarded-
 const FORWARD_LIMIT: Duration = Duration::from_secs(8);
 
 /// The client for forwarding. Idle connections are dropped before the other side drops them.
-pub fn client() -> reqwest::Client {
-    let builder = reqwest::Client::builder().no_proxy().http1_only().redirect(reqwest::redirect::Policy::none());
+pub fn client(dialer: &Dialer) -> reqwest::Client {
+    let builder = dialer.http().redirect(reqwest::redirect::Policy::none());
     let builder = builder.connect_timeout(Duration::from_millis(500)).timeout(FORWARD_LIMIT);
-    builder.pool_idle_timeout(Duration::from_secs(5)).build().expect("a plain client needs nothing that can fail")
+    builder
+        .pool_idle_timeout(Duration::from_secs(5))
+        .build()
+        .expect("a client without files needs nothing that can fail")
 }
 
 /// Runs reads here, and writes where they can be written. What the backend reads is for its answer's sake, and comes from the leader too.
@@ -85,7 +89,7 @@ async fn try_once(api: &Api, parts: &Parts, body: &Bytes, next: Next) -> Result<
 }
 
 async fn forward(api: &Api, leader: &LeaderInfo, parts: &Parts, body: &Bytes) -> Result<Response, Problem> {
-    let base = if leader.api.contains("://") { leader.api.clone() } else { format!("http://{}", leader.api) };
+    let base = api.sources().dialer.url(&leader.api);
     let path = parts.uri.path_and_query().map_or("/", |p| p.as_str());
     let mut headers: HeaderMap = parts.headers.clone();
     for hop in ["host", "connection", "content-length", "transfer-encoding", "expect", "keep-alive", "upgrade", "te"] {
@@ -94,7 +98,7 @@ async fn forward(api: &Api, leader: &LeaderInfo, parts: &Parts, body: &Bytes) ->
     // Judged here already: to the leader this page may have a name that it does not know.
     headers.remove("origin");
     headers.insert(FORWARDED_HEADER, HeaderValue::from(api.node().node_id()));
-    let request = api.0.client.request(parts.method.clone(), format!("{}{path}", base.trim_end_matches('/')));
+    let request = api.0.client.request(parts.method.clone(), format!("{base}{path}"));
     match request.headers(headers).body(body.clone()).send().await {
         Ok(answer) if answer.headers().contains_key(NOT_APPLIED_HEADER) => Err(Problem::no_leader()),
         Ok(answer) => pass_back(answer).await,

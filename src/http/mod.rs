@@ -39,10 +39,11 @@ use tokio_util::sync::CancellationToken;
 use crate::kitchen::{Directive, Millis};
 use crate::leader;
 use crate::raft::RaftNode;
+use crate::tls::Dialer;
 
 use problems::{Kind, Problem};
 
-pub use crate::web::{Limits, serve};
+pub use crate::web::{Limits, serve, serve_with};
 
 /// Who is at the other end: names for people.
 #[derive(Clone, Debug)]
@@ -67,6 +68,8 @@ pub struct Sources {
     pub leader: watch::Receiver<leader::Status>,
     /// Names for people.
     pub cluster: ClusterInfo,
+    /// How the API of another replica is reached.
+    pub dialer: Dialer,
     /// So long before the end of its lease an order of the backend is not begun any more, in milliseconds.
     pub backend_margin_ms: Millis,
     /// What the program's recorder has gathered.
@@ -93,7 +96,7 @@ const STREAMS_MAX: usize = 256;
 impl Api {
     /// All routes.
     pub fn router(sources: Sources) -> Router {
-        let client = forward::client();
+        let client = forward::client(&sources.dialer);
         let api = Self(Arc::new(Inner { sources, client, streams: Arc::new(Semaphore::new(STREAMS_MAX)) }));
         let router = Router::new()
             .route("/livez", get(health::livez))

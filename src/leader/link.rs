@@ -132,6 +132,7 @@ impl Links {
         let subscriptions = controller_filters(&self.options.kitchen).into_iter();
         MqttOptions {
             credentials: self.options.credentials.clone(),
+            dialer: self.options.broker_dialer.clone(),
             subscriptions: subscriptions.map(|filter| (filter, Qos::AtLeastOnce)).collect(),
             keep_alive: Duration::from_secs(2),
             connect_timeout: Duration::from_secs(1),

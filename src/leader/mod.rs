@@ -31,6 +31,7 @@ use tracing::{info, warn};
 use crate::kitchen::{NodeId, Recipe, Settings};
 use crate::protocol;
 use crate::raft::{RaftNode, TransferError};
+use crate::tls::Dialer;
 
 use link::Connections;
 
@@ -51,6 +52,10 @@ pub struct Options {
     pub brokers: Vec<String>,
     /// User name and password at the brokers.
     pub credentials: Option<(String, String)>,
+    /// How brokers are reached.
+    pub broker_dialer: Dialer,
+    /// How other replicas are reached, to ask what they hear.
+    pub peer_dialer: Dialer,
     /// How old the last acknowledgement of a majority may be, in milliseconds: the smallest election timeout.
     pub quorum_lease_ms: u64,
     /// The main backend, if the kitchen has one.

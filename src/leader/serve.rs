@@ -197,7 +197,8 @@ fn publish(shared: &Shared, link: Option<usize>, device: &DeviceId, cmd: &Cmd) -
 
 /// Watches hearts, and this node's own ears. Returns when another node should be in charge.
 pub(super) async fn monitor(shared: Arc<Shared>) -> EndOfTenure {
-    let http = reqwest::Client::new();
+    let dialer = &shared.options.peer_dialer;
+    let http = dialer.http().build().expect("a client without files needs nothing that can fail");
     let mut testimonies: (Millis, Vec<Testimony>) = (0, Vec::new());
     let mut ears = Ears::default();
     loop {
@@ -230,7 +231,7 @@ pub(super) async fn monitor(shared: Arc<Shared>) -> EndOfTenure {
 /// Where the other members, as they are now, are asked what they hear.
 fn witnesses(shared: &Shared) -> Vec<String> {
     let others = shared.node.peers().into_iter().filter(|(id, _)| *id != shared.options.node);
-    others.map(|(_, peer)| format!("http://{}/witness", peer.peer)).collect()
+    others.map(|(_, peer)| format!("{}/witness", shared.options.peer_dialer.url(&peer.peer))).collect()
 }
 
 async fn judge_devices(shared: &Shared, hearing: &Hearing) {

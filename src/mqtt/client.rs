@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rumqttc::{
     AckMode, AsyncClient, BrokerSessionResumePolicy, ClientError, LastWill, LastWillProperties, MqttOptions,
-    PublishOptions, PublishProperties, QoS, SessionMode,
+    PublishOptions, PublishProperties, QoS, SessionMode, TlsConfiguration, Transport,
 };
 use tokio::sync::mpsc;
 
@@ -128,6 +128,9 @@ fn mqtt_options(options: &Options) -> Result<MqttOptions, Error> {
     let mut network = mqtt.network_options();
     network.set_tcp_nodelay(true);
     mqtt.set_network_options(network);
+    if options.is_secure() {
+        mqtt.set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(options.dialer.config())));
+    }
     if let Some((user, password)) = &options.credentials {
         mqtt.set_credentials(user.clone(), password.clone());
     }

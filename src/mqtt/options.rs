@@ -4,13 +4,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::tls::Dialer;
+
 use super::Error;
 
 /// Options of one connection.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// `mqtt://host:port`; without a port, 1883.
+    /// `mqtt://host:port`, without a port 1883; or `mqtts://host:port`, without a port 8883.
     pub broker: String,
+    /// Whom we trust, where the broker speaks TLS.
+    pub dialer: Dialer,
     /// Identity at the broker; a second client with the same one throws the first out.
     pub client_id: String,
     /// User name and password, where the broker asks for them.
@@ -37,6 +41,7 @@ impl Options {
     pub fn new(broker: impl Into<String>, client_id: impl Into<String>) -> Self {
         Self {
             broker: broker.into(),
+            dialer: Dialer::plain(),
             client_id: client_id.into(),
             credentials: None,
             will: None,
@@ -52,14 +57,21 @@ impl Options {
     /// Host and port of the broker.
     pub(super) fn address(&self) -> Result<(String, u16), Error> {
         let parse = || {
-            let address = self.broker.strip_prefix("mqtt://")?.trim_end_matches('/');
+            let plain = self.broker.strip_prefix("mqtt://").map(|address| (address, 1883));
+            let (address, port) = plain.or(self.broker.strip_prefix("mqtts://").map(|address| (address, 8883)))?;
+            let address = address.trim_end_matches('/');
             let (host, port) = match address.rsplit_once(':') {
                 Some((host, port)) => (host, port.parse().ok()?),
-                None => (address, 1883),
+                None => (address, port),
             };
             (!host.is_empty()).then(|| (host.to_owned(), port))
         };
         parse().ok_or_else(|| Error::Address { url: self.broker.clone() })
+    }
+
+    /// True where the broker speaks TLS.
+    pub(super) fn is_secure(&self) -> bool {
+        self.broker.starts_with("mqtts://")
     }
 }
 
@@ -145,6 +157,7 @@ mod tests {
         let address = |url: &str| Options::new(url, "x").address();
         assert_eq!(address("mqtt://localhost:18830"), Ok(("localhost".to_owned(), 18830)));
         assert_eq!(address("mqtt://10.0.0.1"), Ok(("10.0.0.1".to_owned(), 1883)));
+        assert_eq!(address("mqtts://10.0.0.1"), Ok(("10.0.0.1".to_owned(), 8883)));
         for url in ["", "localhost:1883", "mqtt://", "mqtt://:1", "mqtt://h:x", "http://h:1"] {
             assert!(address(url).is_err(), "{url}");
         }

@@ -21,6 +21,7 @@ use serde::de::DeserializeOwned;
 use tokio_util::io::ReaderStream;
 
 use crate::kitchen::NodeId;
+use crate::tls::Dialer;
 
 use super::codec;
 use super::disks::Disks;
@@ -38,6 +39,7 @@ pub(crate) struct Network {
     heartbeats: Client,
     snapshots: Client,
     disks: Arc<Disks>,
+    scheme: &'static str,
 }
 
 impl Network {
@@ -47,10 +49,11 @@ impl Network {
             cluster: options.cluster.clone(),
             node: options.node_id,
             append_deadline: options.append_deadline(),
-            entries: client()?,
-            heartbeats: client()?,
-            snapshots: client()?,
+            entries: client(&options.dialer)?,
+            heartbeats: client(&options.dialer)?,
+            snapshots: client(&options.dialer)?,
             disks,
+            scheme: options.dialer.scheme(),
         })
     }
 
@@ -60,7 +63,7 @@ impl Network {
             cluster: self.cluster.clone(),
             node: self.node,
             target,
-            url: format!("http://{}", peer.peer),
+            url: format!("{}://{}", self.scheme, peer.peer),
             append_deadline: self.append_deadline,
             disks: self.disks.clone(),
         }
@@ -72,9 +75,10 @@ impl Network {
     }
 }
 
-fn client() -> reqwest::Result<Client> {
-    let client = Client::builder().http1_only().tcp_nodelay(true).no_proxy();
-    client.connect_timeout(Duration::from_millis(500)).pool_idle_timeout(Duration::from_secs(60)).build()
+fn client(dialer: &Dialer) -> reqwest::Result<Client> {
+    let client = dialer.http().connect_timeout(Duration::from_millis(500));
+    // Shorter than the other side keeps an idle connection.
+    client.pool_idle_timeout(Duration::from_secs(60)).build()
 }
 
 impl RaftNetworkFactory<Types> for Network {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::kitchen::NodeId;
+use crate::tls::Dialer;
 
 use super::error::Error;
 use super::observer::Observer;
@@ -38,6 +39,8 @@ pub struct Options {
     pub snapshot_bytes_max: u64,
     /// With less room than this on the disk, in bytes, it counts as low.
     pub free_min_bytes: u64,
+    /// How other replicas are reached.
+    pub dialer: Dialer,
     /// Who is told what each entry did; None: nobody, at no cost.
     pub observer: Option<Arc<dyn Observer>>,
 }
@@ -63,6 +66,7 @@ impl Options {
             propose_limit: Duration::from_secs(3),
             snapshot_bytes_max: 8 << 30,
             free_min_bytes: 256 << 20,
+            dialer: Dialer::plain(),
             observer: None,
         }
     }

@@ -1,4 +1,4 @@
-//! The server side between replicas. `node.rs` binds the listener (with TCP_NODELAY: see `serve`) and runs the router.
+//! The server side between replicas. `node.rs` binds the listener and serves the router.
 //!
 //! Every request names its cluster and the node it is meant for; a foreign one is refused with a typed body. Bodies are bounded,
 //! and a snapshot goes to a file as it comes. Nothing here decides: openraft does.
@@ -11,14 +11,11 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use axum::serve::ListenerExt;
 use axum::{Json, Router};
 use futures::StreamExt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
 use super::codec;
 use super::node::RaftNode;
@@ -38,21 +35,6 @@ pub fn router(node: RaftNode) -> Router {
         .route(wire::SNAPSHOT, post(snapshot))
         .layer(middleware::from_fn_with_state(node.clone(), admit))
         .with_state(node)
-}
-
-/// Serves peers until `stop`.
-pub async fn serve(listener: TcpListener, node: RaftNode, stop: CancellationToken) -> io::Result<()> {
-    serve_router(listener, router(node), stop).await
-}
-
-/// Serves a router, ours and what else peers ask, without Nagle's delay, which would cost every write up to 40 ms.
-pub async fn serve_router(listener: TcpListener, router: Router, stop: CancellationToken) -> io::Result<()> {
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::warn!(%error, "TCP_NODELAY is not set: {error}");
-        }
-    });
-    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
 }
 
 impl IntoResponse for Refused {

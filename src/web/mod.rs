@@ -1,6 +1,6 @@
 //! What every HTTP API of this program shares: the server with its limits, problem documents, strict JSON, and wall times as text.
 //!
-//! A leaf: it knows no kitchen, no backend, and no problem of either. `http` (a replica) and `backend` use it.
+//! It knows no kitchen, no backend, and no problem of either. `http` (a replica) and `backend` use it.
 
 mod document;
 mod json;
@@ -9,5 +9,5 @@ mod wall;
 
 pub use document::{Document, TYPE_PREFIX};
 pub use json::{JsonFault, parse_json};
-pub use serve::{Limits, serve};
+pub use serve::{Limits, serve, serve_with};
 pub use wall::rfc3339;

@@ -1,7 +1,7 @@
 //! The server's outside: connections, and the limits that keep one caller from starving the others.
 //!
-//! hyper is driven by hand, because `axum::serve` sets no timer and then hyper's header timeout does not act. HTTP/1.1 only: TLS and
-//! HTTP/2 are ended by who stands before it.
+//! hyper is driven by hand, because `axum::serve` sets no timer and then hyper's header timeout does not act. HTTP/1.1 only, with TLS or without:
+//! HTTP/2 is ended by who stands before it.
 
 use std::io;
 use std::sync::Arc;
@@ -11,11 +11,17 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+use crate::tls::Acceptor;
+
+/// How long a TLS handshake may take: until it is done, it holds a place for nothing.
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 
 /// What one server bears.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +34,13 @@ pub struct Limits {
     pub stop: Duration,
 }
 
+impl Limits {
+    /// For callers that keep few connections, and keep them: other replicas.
+    pub fn for_peers() -> Self {
+        Self { header_read: Duration::from_secs(120), stop: Duration::from_secs(1), ..Self::default() }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self { header_read: Duration::from_secs(15), connections_max: 1_024, stop: Duration::from_secs(5) }
@@ -36,6 +49,17 @@ impl Default for Limits {
 
 /// Serves the router until `stop`, then lets open requests end.
 pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: CancellationToken) -> io::Result<()> {
+    serve_with(listener, router, limits, None, stop).await
+}
+
+/// The same, with TLS where there is an acceptor.
+pub async fn serve_with(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    acceptor: Option<Acceptor>,
+    stop: CancellationToken,
+) -> io::Result<()> {
     let places = Arc::new(Semaphore::new(limits.connections_max));
     let (connections, abort) = (TaskTracker::new(), CancellationToken::new());
     loop {
@@ -49,11 +73,11 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
         };
         match accepted {
             Ok((stream, _)) => {
-                let (router, stop, abort) = (router.clone(), stop.clone(), abort.clone());
+                let (router, stop, abort, acceptor) = (router.clone(), stop.clone(), abort.clone(), acceptor.clone());
                 connections.spawn(async move {
                     tokio::select! {
                         () = abort.cancelled() => {}
-                        () = connection(stream, router, limits, stop) => {}
+                        () = open(stream, acceptor, router, limits, stop) => {}
                     }
                     drop(place);
                 });
@@ -74,10 +98,25 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
     Ok(())
 }
 
-async fn connection(stream: TcpStream, router: Router, limits: Limits, stop: CancellationToken) {
+async fn open(stream: TcpStream, acceptor: Option<Acceptor>, router: Router, limits: Limits, stop: CancellationToken) {
+    // Nagle's delay would cost every answer up to 40 ms.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY is not set: {error}");
     }
+    let Some(acceptor) = acceptor else { return connection(stream, router, limits, stop).await };
+    match timeout(HANDSHAKE_LIMIT, acceptor.accept(stream)).await {
+        Ok(Ok(stream)) => connection(stream, router, limits, stop).await,
+        Ok(Err(error)) => tracing::debug!(%error, "A TLS handshake failed: {error}"),
+        Err(_) => tracing::debug!("A TLS handshake took too long"),
+    }
+}
+
+async fn connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    router: Router,
+    limits: Limits,
+    stop: CancellationToken,
+) {
     let service = TowerToHyperService::new(router);
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(limits.header_read).max_headers(64);

@@ -1,6 +1,7 @@
 //! The exchange: what is taken, what is absorbed, what is refused.
 
 use brigade::protocol::exchange::{ExchangeRequest, Held, LogLine, News, Outcome, Progress};
+use brigade::tls::Dialer;
 use reqwest::StatusCode;
 use serde_json::json;
 
@@ -111,7 +112,7 @@ both! {
         let long = ExchangeRequest { logs: vec![long], ..line.kitchen.request() };
         let url = format!("{}/v1/kitchens/{k1}/exchange", line.url);
         // It is refused before it has been read, which may end the connection under the sender's hands: so it gets one of its own.
-        if let Ok(response) = reqwest::Client::new().post(url).bearer_auth(&line.token).json(&long).send().await {
+        if let Ok(response) = Dialer::plain().http().build().expect("a client").post(url).bearer_auth(&line.token).json(&long).send().await {
             assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
         }
         assert_eq!(site.first.get("/v1/logs").await["items"], json!([]));

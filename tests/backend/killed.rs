@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::kitchen::FakeKitchen;
 use super::support::wait_for;
+use brigade::tls::Dialer;
 
 /// A process, killed when it is dropped.
 struct Process(Child, String);
@@ -37,7 +38,7 @@ fn start(database: &str) -> Option<Process> {
 
 /// Places orders until the backend is gone; those that it acknowledged.
 async fn place(url: String, round: usize, client: usize, count: Arc<AtomicUsize>) -> BTreeSet<String> {
-    let http = reqwest::Client::new();
+    let http = Dialer::plain().http().build().expect("a client");
     let mut acknowledged = BTreeSet::new();
     for n in 0.. {
         let order = format!("r{round}-{client}-{n}");
@@ -55,7 +56,12 @@ async fn place(url: String, round: usize, client: usize, count: Arc<AtomicUsize>
 }
 
 async fn exchange(url: &str, token: &str, kitchen: &mut FakeKitchen) {
-    let call = reqwest::Client::new().post(format!("{url}/v1/kitchens/k1/exchange")).bearer_auth(token);
+    let call = Dialer::plain()
+        .http()
+        .build()
+        .expect("a client")
+        .post(format!("{url}/v1/kitchens/k1/exchange"))
+        .bearer_auth(token);
     let answer = call.json(&kitchen.request()).send().await.unwrap().error_for_status().unwrap();
     kitchen.hear(&answer.json().await.unwrap());
 }
@@ -65,7 +71,7 @@ async fn a_backend_that_is_killed_forgets_no_order_that_it_acknowledged() {
     let dir = tempfile::tempdir().unwrap();
     let database = format!("sqlite://{}", dir.path().join("brigade.db").display());
     let Some(first) = start(&database) else { return };
-    let http = reqwest::Client::new();
+    let http = Dialer::plain().http().build().expect("a client");
     let registered = http.put(format!("{}/v1/kitchens/k1", first.1)).bearer_auth("op").json(&json!({})).send().await;
     let registered: Value = registered.unwrap().json().await.unwrap();
     let token = registered["token"].as_str().unwrap().to_owned();

@@ -1,6 +1,7 @@
 //! Placing, showing, quoting, following.
 
 use brigade::protocol::exchange::Progress;
+use brigade::tls::Dialer;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
@@ -131,7 +132,7 @@ both! {
         site.first.call(&site.first.client, Method::DELETE, "/v1/orders/o1", None).await;
         let url = format!("{}/v1/orders/o1/events", site.first.url);
         // The stream ends with the order.
-        let text = reqwest::Client::new().get(url).bearer_auth(&site.first.client).send().await.unwrap().text().await.unwrap();
+        let text = Dialer::plain().http().build().expect("a client").get(url).bearer_auth(&site.first.client).send().await.unwrap().text().await.unwrap();
         assert!(text.contains("id: 3") && text.contains("CANCELLED"), "{text}");
     }
 

@@ -9,6 +9,7 @@ use brigade::backend::store::{Holder, Role};
 use brigade::backend::{Backend, Options};
 use brigade::protocol::Id;
 use brigade::protocol::exchange::{ExchangeAnswer, ExchangeRequest};
+use brigade::tls::Dialer;
 use brigade::web::{Limits, serve};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -97,11 +98,11 @@ impl Instance {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(serve(listener, backend.router(), Limits::default(), stop.clone()));
-        tokio::spawn(backend.clone().run(stop.clone()));
+        tokio::spawn(backend.clone().run(Dialer::plain(), stop.clone()));
         let token = |role, name: &str| backend.issue_token(Holder { role, name: name.to_owned() });
         let operator = token(Role::Operator, "ann").await.unwrap();
         let client = token(Role::Client, "shop").await.unwrap();
-        Self { backend, url, operator, client, ahead_ms, stop, http: reqwest::Client::new() }
+        Self { backend, url, operator, client, ahead_ms, stop, http: Dialer::plain().http().build().expect("a client") }
     }
 
     pub async fn call(&self, token: &str, method: Method, path: &str, body: Option<&Value>) -> (StatusCode, Value) {

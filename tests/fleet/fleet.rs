@@ -106,17 +106,24 @@ impl Fleet {
         let (placed, broken) = (Vec::new(), BTreeMap::new());
         let mut fleet =
             Self { backend, kitchens, links, placed, menu: Vec::new(), broken, backend_is_dead_until: None, _dir: dir };
-        fleet.learn_menu().await;
+        fleet.until_the_backend_knows_all().await;
+        fleet.menu = fleet.backend.menu().await.expect("the kitchens told what they make");
         fleet
     }
 
-    async fn learn_menu(&mut self) {
+    /// Until every kitchen has told what it makes, and when: before, the backend gives it nothing.
+    async fn until_the_backend_knows_all(&self) {
         let limit = Instant::now() + PATIENCE;
-        while self.menu.is_empty() && Instant::now() < limit {
-            self.menu = self.backend.menu().await.unwrap_or_default();
-            sleep(Duration::from_millis(50)).await;
+        for kitchen in &self.kitchens {
+            let quotes = async || {
+                let shown = self.backend.kitchen(&kitchen.name).await.unwrap_or_default();
+                shown["report"]["quotes"].as_object().is_some_and(|quotes| !quotes.is_empty())
+            };
+            while !quotes().await {
+                assert!(Instant::now() < limit, "{} told the backend nothing", kitchen.name);
+                sleep(Duration::from_millis(50)).await;
+            }
         }
-        assert!(!self.menu.is_empty(), "no kitchen told the backend what it makes");
     }
 
     /// So many orders from so many clients at once; each repeats itself until it is accepted.

@@ -8,6 +8,7 @@ use brigade::kitchen::NodeId;
 use brigade::kitchen::recipe::built_in_menu;
 use brigade::leader;
 use brigade::raft::{Options, Peer, RaftNode, server};
+use brigade::tls::Dialer;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -149,7 +150,7 @@ async fn start(options: Options, peer: TcpListener, api: TcpListener) -> Member 
     let router = Api::router(sources(&node, &stop));
     let limits = Limits { stop: Duration::from_millis(500), ..Limits::default() };
     let tasks = vec![
-        tokio::spawn(server::serve(peer, node.clone(), stop.clone())),
+        tokio::spawn(serve(peer, server::router(node.clone()), Limits::for_peers(), stop.clone())),
         tokio::spawn(serve(api, router, limits, stop.clone())),
     ];
     Member { node, api: url, stop, tasks }
@@ -171,6 +172,7 @@ fn grant_wishes(node: &RaftNode) -> mpsc::Sender<leader::Wish> {
 pub fn sources(node: &RaftNode, stop: &CancellationToken) -> Sources {
     let status = leader::Status { node: node.node_id(), ..leader::Status::default() };
     Sources {
+        dialer: Dialer::plain(),
         wish: grant_wishes(node),
         node: node.clone(),
         leader: watch::Sender::new(status).subscribe(),
@@ -213,7 +215,7 @@ impl Answer {
 }
 
 pub fn client() -> reqwest::Client {
-    reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap()
+    Dialer::plain().http().timeout(Duration::from_secs(30)).build().unwrap()
 }
 
 pub async fn ask(method: Method, url: String, body: Option<Value>) -> Answer {

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use brigade::loopback::Claim;
+use brigade::tls::Dialer;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -134,7 +135,7 @@ impl Kitchen {
     pub fn lay_out(more: &str) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let runtime = Runtime::new().expect("a runtime");
-        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build().expect("a client");
+        let http = Dialer::plain().http().timeout(Duration::from_secs(10)).build().expect("a client");
         let addresses: [_; 3] = free_addresses();
         let nodes = (1..).zip(addresses).map(|(id, own)| (id, Node::new(dir.path(), id, own))).collect();
         Self { nodes, runtime, http, dir, more: more.to_owned() }

@@ -9,6 +9,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use brigade::loopback::Claim;
+use brigade::tls::Dialer;
 use serde_json::{Value, json};
 
 pub use patience::{PATIENCE, wait_for};
@@ -184,7 +185,7 @@ impl Kitchen {
         change(&mut node);
         let (config, log) = (node.write("node.toml"), dir.path().join("node.log"));
         let process = Process::start(brigade(&["controller", "--config", &config.to_string_lossy()]), &log);
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(10)).no_proxy().build().expect("a client");
+        let http = Dialer::plain().http().timeout(Duration::from_secs(10)).build().expect("a client");
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("a runtime");
         let kitchen = Self { node, dir, process, log, others: Vec::new(), http, runtime };

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use brigade::raft::{Error, IdentityError, ProposeError, RaftNode, Refused};
+use brigade::tls::Dialer;
 
 use super::support::{Cluster, command, wait_for};
 
@@ -138,7 +139,7 @@ async fn a_stranger_is_refused_with_the_reason() {
     let mut cluster = Cluster::start(1, |_| ()).await;
     let url = format!("http://{}/raft/vote", cluster.address(1));
     let ask = |cluster: &'static str, to: &'static str, disk: &'static str| {
-        let request = reqwest::Client::new().post(&url).header("x-brigade-cluster", cluster);
+        let request = Dialer::plain().http().build().expect("a client").post(&url).header("x-brigade-cluster", cluster);
         let request = request.header("x-brigade-from", "9").header("x-brigade-disk", disk);
         async move {
             let response = request.header("x-brigade-to", to).body("?").send().await.unwrap();

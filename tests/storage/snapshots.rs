@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use brigade::kitchen::NodeId;
 use brigade::raft::{Options, Refused};
+use brigade::tls::Dialer;
 
 use super::support::{Cluster, wait_for};
 
@@ -56,7 +57,8 @@ async fn a_damaged_snapshot_is_refused_and_leaves_no_file() {
     let mut bytes = fs::read(&path).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
-    let request = reqwest::Client::new().post(format!("http://{}/raft/snapshot", cluster.address(1)));
+    let request =
+        Dialer::plain().http().build().expect("a client").post(format!("http://{}/raft/snapshot", cluster.address(1)));
     let vote = r#"{"leader_id":{"term":99,"node_id":1},"committed":true}"#;
     let request =
         request.header("x-brigade-cluster", "test").header("x-brigade-to", "1").header("x-brigade-vote", vote);

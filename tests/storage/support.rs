@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use brigade::kitchen::{Command, NodeId};
 use brigade::raft::{Error, Options, Peer, Proposed, RaftNode, server};
+use brigade::web::{Limits, serve};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -89,7 +90,7 @@ impl Cluster {
         let node = RaftNode::start(options).await?;
         let listener = TcpListener::bind(self.addresses[&id]).await.unwrap();
         let stop = CancellationToken::new();
-        let server = tokio::spawn(server::serve(listener, node.clone(), stop.clone()));
+        let server = tokio::spawn(serve(listener, server::router(node.clone()), Limits::for_peers(), stop.clone()));
         node.bootstrap().await?;
         self.running.insert(id, Member { node: node.clone(), stop, server });
         Ok(node)

@@ -14,6 +14,7 @@ use crate::protocol::Id;
 use crate::protocol::exchange::{
     EXCHANGE_VERSION, ExchangeAnswer, ExchangeRequest, News, Outcome, Progress, QuoteMs, Report,
 };
+use crate::tls::Dialer;
 
 /// What all tasks share.
 pub(super) struct Bench {
@@ -31,7 +32,15 @@ impl Bench {
     pub(super) fn new(url: String) -> Self {
         let (exchanges, bytes, over) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
         let (asked, delivered_ms) = (Mutex::default(), Mutex::default());
-        Self { url, http: reqwest::Client::new(), exchanges, bytes, over, asked, delivered_ms }
+        Self {
+            url,
+            http: Dialer::plain().http().build().expect("a client"),
+            exchanges,
+            bytes,
+            over,
+            asked,
+            delivered_ms,
+        }
     }
 
     pub(super) fn counts(&self) -> (u64, u64) {

@@ -5,6 +5,8 @@ use std::time::Duration;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
+use crate::tls::Dialer;
+
 use super::failure::Failure;
 
 /// Longer than the longest poll of `events`.
@@ -26,8 +28,8 @@ enum Miss {
 
 impl Client {
     /// Asks in this order.
-    pub fn new(urls: Vec<String>) -> Self {
-        let http = reqwest::Client::builder().no_proxy().connect_timeout(Duration::from_secs(2)).timeout(LIMIT);
+    pub fn new(urls: Vec<String>, dialer: &Dialer) -> Self {
+        let http = dialer.http().timeout(LIMIT);
         Self { urls, http: http.build().expect("a plain client needs nothing that can fail") }
     }
 

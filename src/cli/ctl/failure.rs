@@ -4,6 +4,8 @@ use std::io;
 
 use serde_json::Value;
 
+use crate::tls;
+
 /// A command that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -32,6 +34,9 @@ pub enum Failure {
         /// The HTTP status.
         status: u16,
     },
+    /// The authority that should be trusted can't be used.
+    #[error("{0}. Name it with --ca FILE or BRIGADE_CA")]
+    Authority(#[from] tls::Error),
     /// The output can't be written.
     #[error("the output can't be written: {0}")]
     Output(#[from] io::Error),
@@ -65,7 +70,7 @@ impl Failure {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Unreachable { .. } => 3,
-            Self::Refused(_) | Self::Unknown { .. } | Self::Foreign { .. } | Self::Output(_) => 1,
+            Self::Refused(_) | Self::Unknown { .. } | Self::Foreign { .. } | Self::Authority(_) | Self::Output(_) => 1,
         }
     }
 }

@@ -15,10 +15,13 @@ mod status;
 mod table;
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use serde_json::Value;
+
+use crate::tls::Dialer;
 
 use client::Client;
 pub use failure::{Failure, Refused};
@@ -32,6 +35,9 @@ pub struct Command {
     /// URL of a replica's API; repeat it for several. [env: BRIGADE_API, separated by commas] [default: http://127.0.0.1:7400]
     #[arg(long = "api", value_name = "URL", global = true)]
     pub api: Vec<String>,
+    /// Who signs the replicas' certificates (PEM), for https. [env: BRIGADE_CA] [default: whom this machine trusts]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub ca: Option<PathBuf>,
     /// Print JSON instead of tables.
     #[arg(long, global = true)]
     pub json: bool,
@@ -79,7 +85,8 @@ pub async fn run(command: Command) -> ExitCode {
 /// Runs the command, and writes its answer to `out`. Who reads no further (`| head`) is no failure.
 pub async fn execute(command: Command, out: Out<'_>) -> Result<(), Failure> {
     let env = std::env::var("BRIGADE_API").ok();
-    let session = Session { client: Client::new(urls(&command.api, env.as_deref())), json: command.json };
+    let urls = urls(&command.api, env.as_deref());
+    let session = Session { client: Client::new(urls.clone(), &dialer(&urls, command.ca)?), json: command.json };
     let done = match command.what {
         What::Status => status::run(&session, out).await,
         What::Orders(orders) => orders::run(&session, orders, out).await,
@@ -115,6 +122,14 @@ fn urls(given: &[String], env: Option<&str>) -> Vec<String> {
     let given: Vec<String> = named(given.iter().flat_map(|u| u.split(',')).collect());
     let env: Vec<String> = named(env.unwrap_or_default().split(',').collect());
     [given, env].into_iter().find(|urls| !urls.is_empty()).unwrap_or_else(|| vec!["http://127.0.0.1:7400".to_owned()])
+}
+
+fn dialer(urls: &[String], ca: Option<PathBuf>) -> Result<Dialer, Failure> {
+    if !urls.iter().any(|url| url.starts_with("https://")) {
+        return Ok(Dialer::plain());
+    }
+    let ca = ca.or_else(|| std::env::var_os("BRIGADE_CA").map(PathBuf::from));
+    Ok(Dialer::trusting_or_public(ca.as_deref())?)
 }
 
 fn with_scheme(url: &str) -> String {

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::config::BackendConfig;
 use crate::loopback::Claim;
+use crate::tls::Dialer;
 
 use super::client::Placed;
 use super::processes::{end, spawn_with};
@@ -40,7 +41,7 @@ impl Backend {
     /// The same with other settings than the defaults: `BRIGADE_BACKEND_…`.
     pub async fn start_with(dir: &Path, settings: &[(&str, &str)]) -> Result<Self> {
         let claim = Claim::of(1)?;
-        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build()?;
+        let http = Dialer::plain().http().timeout(Duration::from_secs(10)).build()?;
         let settings = settings.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
         let mut backend = Self {
             child: None,

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::kitchen::limit::Line;
+use crate::tls::Dialer;
 
 /// How long the client repeats a request before it gives up.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -32,7 +33,7 @@ pub struct Client {
 impl Client {
     /// A client of these replicas.
     pub fn new(apis: Vec<String>) -> Self {
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(5)).build();
+        let http = Dialer::plain().http().timeout(Duration::from_secs(5)).build();
         Self { http: http.unwrap_or_default(), apis }
     }
 

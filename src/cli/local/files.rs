@@ -92,6 +92,7 @@ impl Site {
             listen_api: None,
             embedded_broker,
             broker_user: None,
+            tls: None,
             backend: self.backend.clone(),
             incarnation: 1,
             raft: RaftConfig::default(),

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::kitchen::{Recipe, RecipeId};
 use crate::simulate::plan::Arrival;
+use crate::tls::Dialer;
 
 use super::menu::Menu;
 
@@ -111,7 +112,7 @@ struct Replica {
 
 impl Replica {
     fn new(base: &str) -> Self {
-        let http = reqwest::Client::builder().no_proxy().connect_timeout(Duration::from_secs(2));
+        let http = Dialer::plain().http().connect_timeout(Duration::from_secs(2));
         let http = http.timeout(Duration::from_secs(40)).build().expect("a plain client needs nothing that can fail");
         Self { base: base.trim_end_matches('/').to_owned(), http }
     }

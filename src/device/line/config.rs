@@ -16,6 +16,9 @@ pub struct Line {
     pub kitchen: Id,
     /// Brokers, the preferred one first: `mqtt://host:port`.
     pub brokers: Vec<String>,
+    /// Who signs the brokers' certificates (PEM), where they are `mqtts://host:port`.
+    #[serde(default)]
+    pub ca: Option<PathBuf>,
     /// How fast the devices' own durations run, in percent of real time. Durations in instructions are taken as they are.
     #[serde(default = "speed_pct_default")]
     pub speed_pct: u32,
@@ -53,6 +56,9 @@ pub struct DeviceLine {
     /// Where it stands.
     #[serde(default)]
     pub zone: Option<Id>,
+    /// Its key at the brokers, where they ask for one: its user name is its id.
+    #[serde(default)]
+    pub key: Option<String>,
     /// What is wrong with it.
     #[serde(default)]
     pub faults: Faults,
@@ -144,11 +150,12 @@ impl Line {
             lanes: lanes_default(),
             stages: stage.map(|stage| stage.parse().expect("built-in names are ids")).into_iter().collect(),
             zone: None,
+            key: None,
             faults: Faults::default(),
         };
         let devices = kinds.into_iter().map(device).collect();
         let (speed_pct, hb_ms) = (speed_pct_default(), hb_ms_default());
-        Self { kitchen, brokers, speed_pct, record: None, hb_ms, orphan_ms: None, seed: 0, devices }
+        Self { kitchen, brokers, ca: None, speed_pct, record: None, hb_ms, orphan_ms: None, seed: 0, devices }
     }
 
     fn check(&self) -> Result<(), Error> {

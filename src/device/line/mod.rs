@@ -15,10 +15,12 @@ use super::runtime::{Options, Runtime};
 use super::sim::{self, Faults, Knobs, Machine, MachineOptions, Place, Record, World, facts_of};
 use crate::history::DeviceFact;
 use crate::protocol::{DeviceId, Facts, Id, Lane};
+use crate::tls::Dialer;
 
 /// A running line. Dropping it is a power cut of the whole kitchen.
 pub struct LineHandle {
     line: Line,
+    dialer: Dialer,
     world: Arc<World>,
     stop: CancellationToken,
     knobs: BTreeMap<DeviceId, Knobs>,
@@ -44,10 +46,14 @@ pub fn start(line: Line, stop: CancellationToken) -> Result<LineHandle, Error> {
     };
     let world = Arc::new(World::new(record));
     let knobs = line.devices.iter().map(|device| (device.id.clone(), Knobs::new(device.faults.clone()))).collect();
-    let follow =
-        |broker: &String| tokio::spawn(sim::follow(world.clone(), line.kitchen.clone(), broker.clone(), stop.clone()));
+    let dialer = line.ca.as_deref().map(Dialer::trusting).transpose();
+    let dialer = dialer.map_err(|error| Error::Form { why: format!("ca: {error}") })?.unwrap_or_default();
+    let follow = |broker: &String| {
+        let (world, kitchen) = (world.clone(), line.kitchen.clone());
+        tokio::spawn(sim::follow(world, kitchen, broker.clone(), dialer.clone(), stop.clone()))
+    };
     let followers = line.brokers.iter().map(follow).collect();
-    let handle = LineHandle { line, world, stop, knobs, running: Mutex::default(), followers };
+    let handle = LineHandle { line, dialer, world, stop, knobs, running: Mutex::default(), followers };
     for device in &handle.line.devices {
         handle.power_up(device);
     }
@@ -120,6 +126,8 @@ impl LineHandle {
         let knobs = self.knobs.get(&device.id).cloned().unwrap_or_default();
         let brokers = self.brokers_of(device);
         let mut options = Options::new(self.line.kitchen.clone(), device.id.clone(), brokers);
+        options.dialer = self.dialer.clone();
+        options.password = device.key.clone();
         options.wire = Some(Box::new(knobs.clone()));
         let machine = MachineOptions {
             id: device.id.clone(),

@@ -12,6 +12,7 @@ use super::world::{Place, World};
 use crate::history::DeviceFact;
 use crate::mqtt::{Client, Event, Options, Qos};
 use crate::protocol::{Id, Lane};
+use crate::tls::Dialer;
 
 /// Wait before the next attempt to connect.
 const BACK_OFF: Duration = Duration::from_millis(500);
@@ -127,9 +128,10 @@ impl ForeignFact {
 }
 
 /// Follows the world's topic on one broker until told to stop, over as many connections as it takes.
-pub async fn follow(world: Arc<World>, kitchen: Id, broker: String, stop: CancellationToken) {
+pub async fn follow(world: Arc<World>, kitchen: Id, broker: String, dialer: Dialer, stop: CancellationToken) {
     while !stop.is_cancelled() {
         let mut options = Options::new(broker.clone(), format!("{kitchen}.world.{:08x}", rand::random::<u32>()));
+        options.dialer = dialer.clone();
         options.subscriptions = vec![(format!("brigade-sim/v1/{kitchen}/world"), Qos::AtLeastOnce)];
         if let Ok(client) = Client::connect(options) {
             tokio::select! {

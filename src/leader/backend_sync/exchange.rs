@@ -47,9 +47,9 @@ pub struct Line {
 impl Line {
     /// A line to the first instance.
     pub fn new(options: &Options, kitchen: &str) -> Self {
-        let builder = reqwest::Client::builder().no_proxy().http1_only().redirect(reqwest::redirect::Policy::none());
-        let builder = builder.connect_timeout(Duration::from_secs(2)).pool_idle_timeout(Duration::from_secs(30));
-        let client = builder.build().expect("a plain client needs nothing that can fail");
+        let builder = options.dialer.http().redirect(reqwest::redirect::Policy::none());
+        let builder = builder.pool_idle_timeout(Duration::from_secs(30));
+        let client = builder.build().expect("a client without files needs nothing that can fail");
         let urls = options.urls.iter().map(|url| url.trim_end_matches('/').to_owned()).collect();
         Self { client, urls, present: AtomicUsize::new(0), kitchen: kitchen.to_owned(), token: options.token.clone() }
     }

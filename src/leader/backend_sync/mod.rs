@@ -22,6 +22,7 @@ use tracing::{info, warn};
 use crate::clock::boottime_ms;
 use crate::kitchen::Millis;
 use crate::protocol::exchange::{ExchangeAnswer, ExchangeRequest, Report};
+use crate::tls::Dialer;
 
 use super::status::BackendStatus;
 use super::tenure::Shared;
@@ -34,12 +35,14 @@ pub use answer::heed;
 pub use logs::lines;
 
 /// What a node needs to know of the backend.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Options {
     /// `http://host:port` of its instances, tried in turn. Empty in poll mode: it comes here.
     pub urls: Vec<String>,
     /// The kitchen's token there.
     pub token: String,
+    /// How it is reached.
+    pub dialer: Dialer,
     /// How long the backend keeps a question for orders waiting, in milliseconds.
     pub wait_ms: Millis,
     /// So long before the end of its lease an order is not begun any more, in milliseconds.

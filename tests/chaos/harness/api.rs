@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use brigade::history::{Answer, Ask, Step};
+use brigade::tls::Dialer;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
@@ -47,7 +48,7 @@ impl Reply {
 impl Api {
     /// Clients of these nodes.
     pub fn new(nodes: BTreeMap<u64, String>, book: Arc<Book>) -> Self {
-        let builder = reqwest::Client::builder().timeout(LIMIT).connect_timeout(Duration::from_millis(500)).no_proxy();
+        let builder = Dialer::plain().http().timeout(LIMIT).connect_timeout(Duration::from_millis(500));
         Self { http: builder.build().expect("a client"), nodes, book }
     }
 

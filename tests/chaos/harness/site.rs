@@ -84,6 +84,7 @@ impl Site {
             listen_api: Some(self.apis[&node].own),
             embedded_broker,
             broker_user: None,
+            tls: None,
             backend: None,
             incarnation: 1,
             history: Some(self.history()),
