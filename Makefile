@@ -5,7 +5,7 @@ CARGO ?= cargo
 DEMO  ?= --orders 20 --exit
 SEEDS ?= 10000
 
-.PHONY: help demo test verify fix build bench bench-schedule simulate chaos fleet power page mutants missing
+.PHONY: help demo test verify fix build bench bench-schedule simulate chaos fleet power page monitoring mutants missing
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -31,6 +31,9 @@ power: missing ## Cut the power of kitchens under load; ROUNDS=100 SEED=7
 
 page: build ## The page in a Chromium, with a leader killed; screenshots in target/page (needs chromium and python3-websocket)
 	python3 tests/page/run.py $(or $(CARGO_TARGET_DIR),target)/debug/brigade target/page
+
+monitoring: missing ## Metrics, alerts and dashboard, checked with Prometheus' own tool
+	scripts/with-promtool $(CARGO) test --test monitoring
 
 verify: missing ## Check format and lints; writes nothing
 	$(CARGO) fmt --check

@@ -26,7 +26,8 @@ pub use check::INCARNATION_MAX;
 pub use error::Error;
 
 /// Environment variables with our prefix that are no keys: for `brigade ctl`, and for tests.
-const NO_KEYS: [&str; 7] = ["api", "ca", "golden", "needs_mosquitto", "needs_postgres", "needs_python", "needs_root"];
+const NO_KEYS: [&str; 8] =
+    ["api", "ca", "golden", "needs_mosquitto", "needs_postgres", "needs_promtool", "needs_python", "needs_root"];
 
 /// A controller's configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -56,6 +56,19 @@ const BUCKETS: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1
 /// How often samples are put into their buckets where nobody scrapes.
 const UPKEEP: Duration = Duration::from_secs(5);
 
+/// What is recorded, and what it tells. A name tells its type: `_total` is a counter, `_duration_seconds` a histogram, anything else a gauge.
+const RECORDED: [(&str, &str); 9] = [
+    ("brigade_backend_exchanges_total", "Exchanges with kitchens."),
+    ("brigade_backend_http_request_duration_seconds", "Answers of the backend, by kind and route."),
+    ("brigade_backend_http_requests_total", "Requests to the backend, by kind, route and status."),
+    ("brigade_backend_orders_moved_total", "Orders that were given to another kitchen."),
+    ("brigade_backend_outcomes_total", "Outcomes that kitchens told, by what was done with them."),
+    ("brigade_backend_polls_failed_total", "Polls of kitchens that brought nothing."),
+    ("brigade_certificate_expiry_timestamp_seconds", "When a certificate ends, in seconds since 1970."),
+    ("brigade_http_request_duration_seconds", "Answers of this replica, by kind and route."),
+    ("brigade_http_requests_total", "Requests to this replica, by kind, route and status."),
+];
+
 static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
 
 /// Starts recording, once per process, and returns what renders it in Prometheus' text form. Must run within tokio.
@@ -66,6 +79,7 @@ pub fn record() -> impl Fn() -> String + Send + Sync + 'static {
         let handle = recorder.handle();
         // Another recorder can only be one of the same process' tests: it stays.
         let _ = metrics::set_global_recorder(recorder);
+        RECORDED.into_iter().for_each(describe);
         let upkeep = handle.clone();
         tokio::spawn(async move {
             loop {
@@ -76,4 +90,14 @@ pub fn record() -> impl Fn() -> String + Send + Sync + 'static {
         handle
     });
     move || recorder.render()
+}
+
+fn describe((name, help): (&'static str, &'static str)) {
+    if name.ends_with("_total") {
+        metrics::describe_counter!(name, help);
+    } else if name.ends_with("_duration_seconds") {
+        metrics::describe_histogram!(name, help);
+    } else {
+        metrics::describe_gauge!(name, help);
+    }
 }

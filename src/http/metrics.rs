@@ -45,6 +45,11 @@ impl Page {
         self.add(name, "gauge", help, [(String::new(), value)]);
     }
 
+    /// A span, kept in milliseconds and shown in Prometheus' base unit.
+    fn seconds(&mut self, name: &str, help: &str, ms: u64) {
+        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {}.{:03}", ms / 1_000, ms % 1_000);
+    }
+
     fn add_kitchen(&mut self, kitchen: &Kitchen) {
         let meta = kitchen.meta();
         let ends = ["ready", "cancelled", "failed", "returned"].into_iter().zip(meta.ended);
@@ -99,7 +104,7 @@ impl Page {
         let lags = cluster.members.iter().filter_map(|m| Some((labels(&[("node", &m.node.to_string())]), m.lag?)));
         self.add("brigade_raft_lag_entries", "gauge", "Entries that a member has yet to store.", lags);
         if let Some(age) = cluster.quorum_age_ms {
-            self.gauge("brigade_raft_quorum_age_milliseconds", "Since a majority acknowledged.", age);
+            self.seconds("brigade_raft_quorum_age_seconds", "Since a majority acknowledged.", age);
         }
         let storage = &cluster.storage;
         self.gauge("brigade_storage_low", "1 if new orders are refused for want of room here.", storage.low.into());
