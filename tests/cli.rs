@@ -10,7 +10,7 @@ use process::{Ended, Kitchen, brigade, free_address, run};
 use serde_json::Value;
 
 /// Every command and subcommand.
-const COMMANDS: [&str; 43] = [
+const COMMANDS: [&str; 46] = [
     "",
     "controller",
     "backend",
@@ -22,6 +22,9 @@ const COMMANDS: [&str; 43] = [
     "simulate",
     "bench",
     "check-history",
+    "certs",
+    "certs issue",
+    "certs show",
     "ctl",
     "ctl status",
     "ctl orders",
