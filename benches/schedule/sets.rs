@@ -23,9 +23,9 @@ pub fn reference() -> Vec<Set> {
     LINES.into_iter().map(|line| Set { name: line.to_owned(), line, instances: instances() }).collect()
 }
 
-/// Hybrid flow shops drawn as in J. Carlier and E. Neron, "An exact method for solving the multi-processor flow-shop", RAIRO Operations
-/// Research 34 (2000), and in C.-J. Liao, E. Tjandradjaja and T.-P. Chung, Applied Soft Computing 12 (2012): 10 and 15 jobs, times uniform
-/// from 3 to 20 units, three machines at each stage but for one narrow stage. Here a unit is ten seconds and there are the kitchen's three
+/// Hybrid flow shops drawn by the recipe of J. Carlier and E. Neron, "An exact method for solving the multi-processor flow-shop", RAIRO
+/// Operations Research 34 (2000): 10 and 15 jobs, times uniform from 3 to 20 units, three machines at each stage but for one narrow stage
+/// (layouts a to d). Drawn anew, as theirs have five or ten stages: here a unit is ten seconds and there are the kitchen's three
 /// stages, with what those instances lack: transfers of 8 s that hold both sides, no room between stages, and 25 s in the oven at most.
 pub fn shops() -> Vec<Set> {
     let mut sets = Vec::new();
