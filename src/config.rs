@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::kitchen::recipe::built_in_menu;
 use crate::kitchen::{NodeId, Recipe, Settings};
+use crate::node::traces;
 use crate::tls::Dialer;
 use crate::{leader, protocol, raft, telemetry};
 
@@ -79,6 +80,9 @@ pub struct Config {
     /// What a new kitchen starts with; later changes go through the API.
     #[serde(default)]
     pub settings: Settings,
+    /// Where each order's trace goes; None: nowhere, at no cost.
+    #[serde(default)]
+    pub traces: Option<traces::Options>,
     /// Logs.
     #[serde(default)]
     pub log: telemetry::Options,

@@ -4,6 +4,7 @@
 //! over while the replica still runs), then the servers, the replica, the broker.
 
 mod chronicle;
+pub mod traces;
 
 use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
@@ -80,6 +81,9 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<()> {
     };
     let limits = http::Limits::default();
     let api_server = tokio::spawn(http::serve_with(api, http::Api::router(sources), limits, acceptor, servers.clone()));
+    if let Some(traces) = config.traces.clone() {
+        tokio::spawn(traces::follow(node.clone(), config.kitchen.to_string(), traces, servers.clone()));
+    }
     let leading = tokio::spawn(leader::run(options, node.clone(), witness, status, wishes, stop.clone()));
     info!("Node {} of kitchen {} listens at {api_address}", config.node, config.kitchen);
 

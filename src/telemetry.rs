@@ -57,7 +57,7 @@ const BUCKETS: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1
 const UPKEEP: Duration = Duration::from_secs(5);
 
 /// What is recorded, and what it tells. A name tells its type: `_total` is a counter, `_duration_seconds` a histogram, anything else a gauge.
-const RECORDED: [(&str, &str); 9] = [
+const RECORDED: [(&str, &str); 10] = [
     ("brigade_backend_exchanges_total", "Exchanges with kitchens."),
     ("brigade_backend_http_request_duration_seconds", "Answers of the backend, by kind and route."),
     ("brigade_backend_http_requests_total", "Requests to the backend, by kind, route and status."),
@@ -67,6 +67,7 @@ const RECORDED: [(&str, &str); 9] = [
     ("brigade_certificate_expiry_timestamp_seconds", "When a certificate ends, in seconds since 1970."),
     ("brigade_http_request_duration_seconds", "Answers of this replica, by kind and route."),
     ("brigade_http_requests_total", "Requests to this replica, by kind, route and status."),
+    ("brigade_traces_total", "Traces of orders, by whether the collector took them."),
 ];
 
 static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();

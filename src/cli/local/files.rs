@@ -93,6 +93,7 @@ impl Site {
             embedded_broker,
             broker_user: None,
             tls: None,
+            traces: None,
             backend: self.backend.clone(),
             incarnation: 1,
             raft: RaftConfig::default(),

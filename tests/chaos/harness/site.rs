@@ -85,6 +85,7 @@ impl Site {
             embedded_broker,
             broker_user: None,
             tls: None,
+            traces: None,
             backend: None,
             incarnation: 1,
             history: Some(self.history()),
