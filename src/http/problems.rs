@@ -45,6 +45,10 @@ kinds! {
     BadQuery = 400 "bad-query" "The query is not understood",
     /// POST of an order without its key.
     MissingIdempotencyKey = 400 "missing-idempotency-key" "The request needs a key",
+    /// No token that is good came with the request.
+    Unauthenticated = 401 "unauthenticated" "Who asks is not known",
+    /// The token's role does not allow this.
+    Forbidden = 403 "forbidden" "This token does not allow that",
     /// A web page of elsewhere would change something.
     ForeignOrigin = 403 "foreign-origin" "This page is not of this kitchen",
     /// No such path.
@@ -59,6 +63,8 @@ kinds! {
     UnknownDevice = 404 "unknown-device" "No such device",
     /// No such incident, or it is decided.
     UnknownIncident = 404 "unknown-incident" "No such open incident",
+    /// No such token.
+    UnknownToken = 404 "unknown-token" "No such token",
     /// The recipe in the path does not exist.
     NoSuchRecipe = 404 "no-such-recipe" "No such recipe",
     /// Too late to cancel.
@@ -71,6 +77,8 @@ kinds! {
     KindChanged = 409 "kind-changed" "The device is of another kind",
     /// The proposer is no longer in charge.
     StaleEpoch = 409 "stale-epoch" "The epoch is over",
+    /// Nobody could add a token any more.
+    LastAdmin = 409 "last-admin" "This is the last admin's token",
     /// Members stay as they are.
     MembersUnchanged = 409 "members-unchanged" "The members stay as they are",
     /// The events are no longer in the ring.
@@ -91,6 +99,8 @@ kinds! {
     NoSuchVoter = 422 "no-such-voter" "No such voter",
     /// Too much is open.
     CapacityExceeded = 429 "capacity-exceeded" "The kitchen is full",
+    /// This caller asks too often.
+    TooManyRequests = 429 "too-many-requests" "Too many requests",
     /// A stage has no executor.
     KitchenOutOfOrder = 503 "kitchen-out-of-order" "The kitchen can't cook at the moment",
     /// The kitchen takes no orders.
@@ -234,6 +244,9 @@ impl From<Refusal> for Problem {
             }
             Refusal::StaleEpoch { .. } => of(Kind::StaleEpoch),
             Refusal::UnknownIncident { incident } => of(Kind::UnknownIncident).with("incident", incident),
+            Refusal::UnknownToken { token } => of(Kind::UnknownToken).with("token", token.as_str()),
+            Refusal::TokenKeyReused { token } => of(Kind::IdempotencyKeyReused).with("token", token.as_str()),
+            Refusal::LastAdmin { token } => of(Kind::LastAdmin).with("token", token.as_str()),
             Refusal::Invalid { .. } => of(Kind::Invalid),
         }
     }

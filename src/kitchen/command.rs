@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::access::NewToken;
 use super::assignment::{AssignedOrder, BackendAnswer};
 use super::device::Facts;
-use super::ids::{DeviceId, Epoch, InstructionId, Millis, NodeId, OrderId, RecipeId};
+use super::ids::{DeviceId, Epoch, InstructionId, Millis, NodeId, OrderId, RecipeId, TokenId};
 use super::incident::Decision;
 use super::recipe::{Recipe, Settings};
 use super::refusal::Refusal;
@@ -86,6 +87,31 @@ pub enum Command {
         actor: String,
         /// Why.
         reason: String,
+    },
+    /// Somebody may use the API.
+    AddToken {
+        /// All of it but the token itself.
+        new: NewToken,
+        /// The kitchen's first: added only while no admin's token is there that never ends.
+        first: bool,
+        /// Who says so.
+        actor: String,
+    },
+    /// Somebody may use the API no longer.
+    RevokeToken {
+        /// Which token.
+        token: TokenId,
+        /// Whether the last admin's may go: true where the configuration holds another one.
+        even_last: bool,
+        /// Who says so.
+        actor: String,
+    },
+    /// A token was used, for the first time in an hour.
+    NoteTokenUse {
+        /// Which token.
+        token: TokenId,
+        /// The hour, counted from 1970.
+        hour: u64,
     },
 
     /// A node takes charge; the index of this entry makes its epoch.

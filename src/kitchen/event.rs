@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::access::Role;
 use super::command::Source;
-use super::ids::{DeviceId, Epoch, InstructionId, NodeId, OrderId, PizzaId};
+use super::ids::{DeviceId, Epoch, InstructionId, NodeId, OrderId, PizzaId, TokenId};
 use super::order::OrderStatus;
 use super::pizza::{PizzaState, Spoiled};
 use super::report::AttemptId;
@@ -149,5 +150,25 @@ pub enum Event {
         recipe: String,
         /// Its version.
         version: u32,
+    },
+    /// Somebody may use the API.
+    TokenAdded {
+        /// The token's id.
+        token: TokenId,
+        /// Whose it is.
+        name: String,
+        /// What it allows.
+        role: Role,
+        /// Who said so.
+        actor: String,
+    },
+    /// Somebody may use the API no longer.
+    TokenRevoked {
+        /// The token's id.
+        token: TokenId,
+        /// Whose it was.
+        name: String,
+        /// Who said so.
+        actor: String,
     },
 }

@@ -96,6 +96,11 @@ text_id!(
     RecipeId,
     "recipe id"
 );
+text_id!(
+    /// A token of the API, named by who adds it. The token itself is a secret and no id.
+    TokenId,
+    "token id"
+);
 
 /// Declares an id that travels as a text of numbers.
 macro_rules! numbers_as_text {

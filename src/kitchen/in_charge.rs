@@ -41,6 +41,9 @@ impl Kitchen {
             | Command::HoldZone { .. }
             | Command::DirectDevice { .. }
             | Command::DecideIncident { .. }
+            | Command::AddToken { .. }
+            | Command::RevokeToken { .. }
+            | Command::NoteTokenUse { .. }
             | Command::TakeCharge { .. } => false,
         };
         let current = self.epoch();

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::access::{TOKENS_MAX, is_name};
 use super::attempt::AttemptState;
 use super::pizza::{Custody, PizzaState, Place};
 use super::report::{Job, TaskId};
@@ -15,7 +16,7 @@ pub type Invariant = fn(&Kitchen) -> Result<(), String>;
 pub const DEAR: &str = "derived indexes follow the rows";
 
 /// All of them, with their names.
-pub const ALL: [(&str, Invariant); 10] = [
+pub const ALL: [(&str, Invariant); 11] = [
     ("a pizza has at most one custodian", one_custodian),
     ("a lane has at most one pizza", one_pizza_per_lane),
     ("a step has at most one unfenced attempt", one_attempt_per_step),
@@ -26,6 +27,7 @@ pub const ALL: [(&str, Invariant); 10] = [
     ("the outbox instructs only what is open", outbox_is_live),
     (DEAR, indexes_follow),
     ("orders in the state are open", orders_are_open),
+    ("tokens have ids, names and hashes of their own", tokens_differ),
 ];
 
 /// Checks every invariant. Err names the first that does not hold.
@@ -179,4 +181,18 @@ fn orders_are_open(k: &Kitchen) -> Result<(), String> {
         Some(order) => Err(format!("{} is {:?} and still in the state", order.id, order.status)),
         None => Ok(()),
     }
+}
+
+/// Two tokens of one hash would make it a matter of order whose request it is.
+fn tokens_differ(k: &Kitchen) -> Result<(), String> {
+    let mut hashes: BTreeSet<&str> = BTreeSet::new();
+    for (id, token) in k.tokens.iter() {
+        if token.new.id != *id || !is_name(&token.new.name) || !hashes.insert(token.new.hash.as_str()) {
+            return Err(format!("token {id} is {token:?}"));
+        }
+    }
+    if hashes.len() > TOKENS_MAX {
+        return Err(format!("{} tokens", hashes.len()));
+    }
+    Ok(())
 }

@@ -7,6 +7,7 @@
 //! Reading order: `pizza` (the state machine of one pizza), `command` and `event` (what goes in and comes out), `schedule`
 //! (what is begun next), `outcome` and `steps` (what follows from a report), `lives` (devices that are lost, stuck or rebooted).
 
+pub mod access;
 pub mod assignment;
 pub mod assignments;
 pub mod attempt;
@@ -54,12 +55,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::defect;
 
+pub use access::{NewToken, Role, Token, TokenHash};
 pub use assignment::{AssignedOrder, Assignment, BackendAnswer, BackendStanding};
 pub use attempt::{Attempt, AttemptState, Outcome};
 pub use command::{Command, Directive, Entry, Life, NewOrder, Reply, Source};
 pub use device::{ActionFact, Device, Facts, Standing};
 pub use event::Event;
-pub use ids::{DeviceId, Epoch, InstructionId, Lane, Millis, NodeId, OrderId, PizzaId, RecipeId};
+pub use ids::{DeviceId, Epoch, InstructionId, Lane, Millis, NodeId, OrderId, PizzaId, RecipeId, TokenId};
 pub use in_charge::InCharge;
 pub use incident::{Decision, Incident, Question};
 pub use order::{ArchivedOrder, Order, OrderStatus};
@@ -181,6 +183,8 @@ pub struct Kitchen {
     incidents: Table<u64, Incident>,
     escalations: Table<u64, Escalation>,
     feed: Table<u64, FeedOutcome>,
+    /// Who may use the API.
+    tokens: Table<TokenId, Token>,
     /// Pizzas to begin, by urgency. Derived from `pizzas` and `orders`.
     queue: BTreeSet<QueueKey>,
     /// Pizzas of the backend's orders that it does not know to be about to begin. Derived likewise.
@@ -207,6 +211,7 @@ impl PartialEq for Kitchen {
             && self.incidents == other.incidents
             && self.escalations == other.escalations
             && self.feed == other.feed
+            && self.tokens == other.tokens
             && self.queue == other.queue
             && self.unannounced == other.unannounced
             && self.announced == other.announced
@@ -247,6 +252,9 @@ impl Kitchen {
             Command::DecideIncident { incident, decision, actor, reason } => {
                 self.decide_incident(*incident, decision, actor, reason)
             }
+            Command::AddToken { new, first, actor } => self.add_token(new, *first, actor),
+            Command::RevokeToken { token, even_last, actor } => self.revoke_token(token, *even_last, actor),
+            Command::NoteTokenUse { token, hour } => self.note_token_use(token, *hour),
             Command::TakeCharge { node, incarnation, gap_measured } => {
                 self.take_charge(*node, *incarnation, *gap_measured)
             }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ids::{DeviceId, Epoch, Millis, OrderId, RecipeId};
+use super::ids::{DeviceId, Epoch, Millis, OrderId, RecipeId, TokenId};
 use super::vocabulary::DeviceKind;
 
 /// Why the kitchen said no.
@@ -103,6 +103,24 @@ pub enum Refusal {
     UnknownIncident {
         /// Its number.
         incident: u64,
+    },
+    /// No such token.
+    #[error("there is no token {token}: see /v1/tokens")]
+    UnknownToken {
+        /// The id that was asked for.
+        token: TokenId,
+    },
+    /// The id is taken by a token with another content.
+    #[error("token {token} exists with another content: use a new id for a new token")]
+    TokenKeyReused {
+        /// The token that has the id.
+        token: TokenId,
+    },
+    /// Without it nobody could add a token any more.
+    #[error("token {token} is the last admin's that never ends: add another one first")]
+    LastAdmin {
+        /// The token.
+        token: TokenId,
     },
     /// Something about the request is wrong.
     #[error("{what}")]

@@ -50,10 +50,11 @@ pub(super) enum RowKey {
     Incident,
     Escalation,
     Feed,
+    Token,
 }
 
 impl RowKey {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Meta,
         Self::Settings,
         Self::Recipe,
@@ -66,6 +67,7 @@ impl RowKey {
         Self::Incident,
         Self::Escalation,
         Self::Feed,
+        Self::Token,
     ];
 
     fn byte(self) -> u8 {
@@ -82,6 +84,7 @@ impl RowKey {
             Self::Incident => b'i',
             Self::Escalation => b'e',
             Self::Feed => b'f',
+            Self::Token => b't',
         }
     }
 }
@@ -122,6 +125,7 @@ macro_rules! each_table {
         $do!(Incident, incidents);
         $do!(Escalation, escalations);
         $do!(Feed, feed);
+        $do!(Token, tokens);
     };
 }
 

@@ -3,7 +3,7 @@
 use super::feed::Outcome as FeedOutcome;
 use super::{
     Attempt, AttemptId, Device, DeviceId, Escalation, Incident, Instruction, InstructionId, Kitchen, Meta, Order,
-    OrderId, Pizza, PizzaId, Recipe, RecipeId,
+    OrderId, Pizza, PizzaId, Recipe, RecipeId, Token, TokenId,
 };
 
 impl Kitchen {
@@ -80,6 +80,16 @@ impl Kitchen {
     /// What the backend must still learn, in order.
     pub fn feed(&self) -> impl DoubleEndedIterator<Item = &FeedOutcome> {
         self.feed.values()
+    }
+
+    /// Who may use the API, by id; ended ones included.
+    pub fn tokens(&self) -> impl DoubleEndedIterator<Item = &Token> {
+        self.tokens.values()
+    }
+
+    /// A token, ended or not.
+    pub fn token(&self, id: &TokenId) -> Option<&Token> {
+        self.tokens.get(id)
     }
 
     /// True when a zone stands still.

@@ -11,7 +11,7 @@ use proptest::sample::Index;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::kitchen::{Command, Entry, Epoch, NewOrder};
+use crate::kitchen::{Command, Entry, Epoch, NewOrder, NewToken, Role};
 
 use super::codec::{decode, encode};
 use super::identity::{Identity, VoteSeen};
@@ -35,6 +35,17 @@ fn entries() -> Vec<LogEntry> {
             priority: -1,
             promise_ms: Some(900_000),
         }),
+        Command::AddToken {
+            new: NewToken {
+                id: "t1".parse().expect("an id"),
+                name: "ann".to_owned(),
+                role: Role::Operator,
+                hash: "0f".repeat(32).try_into().expect("64 digits"),
+                life_ms: Some(60_000),
+            },
+            first: false,
+            actor: "root".to_owned(),
+        },
     ];
     let entry = |(n, command): (u64, Command)| {
         let epoch = (n > 1).then(|| Epoch::new(1, 1));

@@ -3,6 +3,7 @@
 //! `line` is the harness (kitchen, replicas, model devices, the leader's part), `model` one device, `world` what really
 //! happened. `properties` breaks everything at random; the other modules are scenarios, each named after what it proves.
 
+mod access;
 mod answers;
 mod backend;
 mod chaos;

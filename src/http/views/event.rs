@@ -47,6 +47,9 @@ pub struct EventView {
     /// The recipe.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recipe: Option<String>,
+    /// The id of a token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
     /// The node.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node: Option<u64>,
@@ -131,6 +134,12 @@ impl EventView {
             Event::KitchenChanged { status } => view!("kitchen_changed", to = status),
             Event::RecipeChanged { recipe, version } => {
                 Self { count: Some(*version), ..view!("recipe_changed", recipe = recipe) }
+            }
+            Event::TokenAdded { token, name, role, actor } => {
+                view!("token_added", token = token, to = role, text = format!("{name}'s, by {actor}"))
+            }
+            Event::TokenRevoked { token, name, actor } => {
+                view!("token_revoked", token = token, text = format!("{name}'s, by {actor}"))
             }
         }
     }
