@@ -3,6 +3,7 @@
 //! An unknown key is an error that names the key: a misspelt setting must not be a silent default. Nothing here opens a port or a
 //! data directory; `Config::faults` says what contradicts itself. docs/CONFIGURATION.md explains every key.
 
+mod access;
 pub mod backend;
 mod backend_link;
 mod check;
@@ -20,15 +21,25 @@ use crate::kitchen::recipe::built_in_menu;
 use crate::kitchen::{NodeId, Recipe, Settings};
 use crate::node::traces;
 use crate::tls::Dialer;
-use crate::{leader, protocol, raft, telemetry};
+use crate::{http, leader, protocol, raft, telemetry};
 
+pub use access::AccessConfig;
 pub use backend_link::BackendConfig;
 pub use check::INCARNATION_MAX;
 pub use error::Error;
 
 /// Environment variables with our prefix that are no keys: for `brigade ctl`, and for tests.
-const NO_KEYS: [&str; 8] =
-    ["api", "ca", "golden", "needs_mosquitto", "needs_postgres", "needs_promtool", "needs_python", "needs_root"];
+const NO_KEYS: [&str; 9] = [
+    "api",
+    "ca",
+    "golden",
+    "needs_mosquitto",
+    "needs_postgres",
+    "needs_promtool",
+    "needs_python",
+    "needs_root",
+    "token",
+];
 
 /// A controller's configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -65,6 +76,9 @@ pub struct Config {
     /// The main backend; None: the kitchen takes local orders only.
     #[serde(default)]
     pub backend: Option<BackendConfig>,
+    /// Who may use the API.
+    #[serde(default)]
+    pub access: AccessConfig,
     /// Timing of the replicas.
     #[serde(default)]
     pub raft: RaftConfig,
@@ -229,6 +243,11 @@ impl Config {
         let own = self.own()?;
         let peer = check::listen(self.node, &own.peer, self.listen_peer, "peer")?;
         Ok((peer, check::listen(self.node, &own.api, self.listen_api, "api")?))
+    }
+
+    /// Who may use the API, and how often.
+    pub fn access_options(&self) -> Result<http::access::Options, Error> {
+        self.access.options(&self.data_dir).map_err(Error::Value)
     }
 
     /// The replica's options.

@@ -38,6 +38,7 @@ const SERVERS_END: Duration = Duration::from_secs(2);
 /// Runs one controller until `stop`, or until its storage can't be trusted any more.
 pub async fn run(config: Config, stop: CancellationToken) -> Result<()> {
     let (peer_address, api_address) = config.listen_addresses()?;
+    let access = config.access_options()?;
     let _own = claim(&config.data_dir)?;
     let broker = config.embedded_broker.map(|address| start_broker(address, "embedded_broker")).transpose()?;
     let peers = bind(peer_address, "other replicas", "peer or listen_peer").await?;
@@ -75,6 +76,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<()> {
             version: env!("CARGO_PKG_VERSION").to_owned(),
         },
         dialer,
+        access: access.clone(),
         backend_margin_ms: config.backend.as_ref().map_or(0, |b| b.lease_margin_ms),
         more_metrics: Some(Arc::new(telemetry::record())),
         stop: servers.clone(),
@@ -85,6 +87,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<()> {
         tokio::spawn(traces::follow(node.clone(), config.kitchen.to_string(), traces, servers.clone()));
     }
     let leading = tokio::spawn(leader::run(options, node.clone(), witness, status, wishes, stop.clone()));
+    let first_token = tokio::spawn(http::access::found(node.clone(), access, servers.clone()));
     info!("Node {} of kitchen {} listens at {api_address}", config.node, config.kitchen);
 
     let fatal = wait_for_end(&node, &stop).await;
@@ -99,6 +102,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<()> {
     }
     servers.cancel();
     finish(peer_server).await;
+    finish(first_token).await;
     let _ = tokio::time::timeout(SERVERS_END, api_server).await;
     node.shutdown().await;
     if let Some(broker) = broker {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::config::Config;
+use crate::http::access::Mode;
 use crate::{node, shutdown, telemetry};
 
 /// The exit code for a configuration that can't be used.
@@ -74,6 +75,11 @@ fn summary(config: &Config) -> String {
     let replicas: Vec<String> = config.nodes.iter().map(|n| format!("{} at {}", n.id, n.peer)).collect();
     let listens = config.listen_addresses().map(|(peer, api)| format!("{peer} for replicas, {api} for clients"));
     let embedded = config.embedded_broker.map_or(String::new(), |a| format!("; runs one at {a}"));
+    let access = match (config.access.mode, &config.access.admin_token_file) {
+        (Mode::Open, _) => "open: whoever reaches the API may do everything",
+        (Mode::Tokens, Some(_)) => "by token; an admin's is configured",
+        (Mode::Tokens, None) => "by token; a new kitchen's first is written to the data directory",
+    };
     let menu = match config.menu.recipes.len() {
         0 => "built-in".to_owned(),
         n => format!("{n} recipes of this file"),
@@ -82,6 +88,7 @@ fn summary(config: &Config) -> String {
         ("kitchen", format!("{}, node {} of {}", config.kitchen, config.node, config.nodes.len())),
         ("replicas", replicas.join(", ")),
         ("listens", listens.unwrap_or_default()),
+        ("access", access.to_owned()),
         ("brokers", format!("{}{embedded}", config.brokers.join(", "))),
         ("data", config.data_dir.display().to_string()),
         ("menu", format!("{menu}, for a new kitchen")),

@@ -115,6 +115,8 @@ fn values(config: &Config, faults: &mut Vec<Error>) {
     let tls = config.tls.as_ref().and_then(|tls| crate::tls::Node::load(&tls.dir).err());
     faults.extend(tls.map(|error| Error::Value(format!("tls.dir: {error}"))));
     faults.extend(config.traces.as_ref().and_then(|traces| traces.fault()).map(Error::Value));
+    let listens = config.listen_addresses().ok().map(|(_, api)| api);
+    faults.extend(config.access.faults(listens).into_iter().map(Error::Value));
     let backend = config.backend.as_ref().map(super::BackendConfig::faults).unwrap_or_default();
     faults.extend(backend.into_iter().map(Error::Value));
     let refused = |refusal: Refusal| Error::Value(refusal.to_string());

@@ -13,6 +13,7 @@ use crate::leader::Wish;
 use crate::raft::{Peer, Role, Status, TransferError};
 
 use super::Api;
+use super::access::Caller;
 use super::answer::Answer;
 use super::extract::{Json, MaybeJson, Word};
 use super::problems::{Kind, Problem};
@@ -101,10 +102,11 @@ pub struct TransferBody {
 /// `POST /v1/cluster/transfer`.
 pub async fn transfer(
     State(api): State<Api>,
+    caller: Caller,
     MaybeJson(body): MaybeJson<TransferBody>,
 ) -> Result<Answer<TransferView>, Problem> {
     let said = Word { actor: body.actor, reason: body.reason };
-    let (actor, reason) = (said.actor()?, said.reason()?);
+    let (actor, reason) = (said.actor(&caller)?, said.reason()?);
     if body.to == Some(api.node().node_id()) {
         return Ok(api.look(|_, _| TransferView { leader: api.node().node_id() }));
     }
@@ -135,7 +137,11 @@ pub struct JoinBody {
 }
 
 /// `POST /v1/cluster/join`: it learns first, and votes when it has caught up. Safe to repeat, until the answer is 200.
-pub async fn join(State(api): State<Api>, Json(body): Json<JoinBody>) -> Result<Answer<ClusterView>, Problem> {
+pub async fn join(
+    State(api): State<Api>,
+    caller: Caller,
+    Json(body): Json<JoinBody>,
+) -> Result<Answer<ClusterView>, Problem> {
     let JoinBody { node, peer, api: address } = body;
     let joining = api.node().join(node, Peer { peer: peer.clone(), api: address });
     match timeout(JOIN_WAIT, joining).await {
@@ -146,7 +152,8 @@ pub async fn join(State(api): State<Api>, Json(body): Json<JoinBody>) -> Result<
             return Err(Problem::new(Kind::CatchingUp, detail));
         }
     }
-    tracing::info!(joined = node, "Node {node} joined on request");
+    let actor = caller.actor(None);
+    tracing::info!(joined = node, actor, "Node {node} joined at the request of {actor}");
     Ok(show(State(api)).await)
 }
 

@@ -11,11 +11,13 @@ use serde::de::DeserializeOwned;
 use crate::kitchen::Settings;
 use crate::kitchen::recipe::built_in_menu;
 
+use super::access::Caller;
 use super::cluster::TransferBody;
 use super::extract::{Plain, Word, parse, parse_or_default, parse_query};
 use super::kitchen::ZoneBody;
 use super::orders::NewOrderBody;
 use super::problems::{Kind, Problem};
+use super::tokens::NewTokenBody;
 use super::views::incident::DecisionBody;
 use super::views::recipe::{RecipeBody, SettingsBody};
 use super::{devices, events, incidents, list};
@@ -32,6 +34,7 @@ fn bodies() -> Vec<Vec<u8>> {
         r#"{"actor":"anna","reason":"no appetite"}"#,
         r#"{"zone":"north","actor":"anna","reason":"cleaning"}"#,
         r#"{"to":2}"#,
+        r#"{"name":"anna","role":"operator","life_ms":60000}"#,
         r#"{"decision":"on_device","place":{"device":"robot1","lane":0},"actor":"anna","reason":"I see it"}"#,
         "",
     ];
@@ -45,6 +48,7 @@ fn the_corpus_is_valid() {
     let taken = |takes: fn(&[u8]) -> bool| bodies().iter().filter(|bytes| takes(bytes)).count();
     assert_eq!(taken(|bytes| parse::<NewOrderBody>(&json(), bytes).is_ok()), 1);
     assert_eq!(taken(|bytes| parse::<DecisionBody>(&json(), bytes).is_ok()), 1);
+    assert_eq!(taken(|bytes| parse::<NewTokenBody>(&json(), bytes).is_ok()), 1);
     assert_eq!(taken(|bytes| parse::<RecipeBody>(&json(), bytes).is_ok()), 1);
     assert_eq!(taken(|bytes| parse::<SettingsBody>(&json(), bytes).is_ok()), 1);
     assert_eq!(taken(|bytes| parse_or_default::<Word>(&json(), bytes).is_ok()), 2, "its own and none");
@@ -80,6 +84,7 @@ proptest! {
         body::<Word>(&bytes)?;
         body::<ZoneBody>(&bytes)?;
         body::<TransferBody>(&bytes)?;
+        body::<NewTokenBody>(&bytes)?;
         body::<RecipeBody>(&bytes)?;
         body::<SettingsBody>(&bytes)?;
         body::<DecisionBody>(&bytes)?;
@@ -87,7 +92,7 @@ proptest! {
             let _ = said.decision();
         }
         if let Ok(word) = parse_or_default::<Word>(&json(), &bytes) {
-            let _ = (word.actor(), word.reason());
+            let _ = (word.actor(&Caller::Unknown), word.reason());
         }
         let detail = |result: Result<_, Problem>| result.map_err(|problem| problem.detail().to_owned());
         survives(&bytes, |bytes| detail(parse(&json(), bytes)), text::<RecipeBody>)?;

@@ -5,6 +5,7 @@ use axum::extract::State;
 use crate::kitchen::{Command, DeviceId, DeviceKind, Directive, Refusal};
 
 use super::Api;
+use super::access::Caller;
 use super::answer::Answer;
 use super::extract::{Consistency, Id, MaybeJson, Plain, Query, Word};
 use super::problems::{Kind, Problem};
@@ -52,11 +53,12 @@ pub async fn show(
 /// `POST /v1/devices/{id}/{directive}`.
 pub async fn direct(
     State(api): State<Api>,
+    caller: Caller,
     Id(id): Id<DeviceId>,
     MaybeJson(said): MaybeJson<Word>,
     directive: Directive,
 ) -> Result<Answer<DeviceView>, Problem> {
-    let (actor, reason) = (said.actor()?, said.reason()?);
+    let (actor, reason) = (said.actor(&caller)?, said.reason()?);
     // Events name the actor: the reason goes with it.
     let actor = if reason.is_empty() { actor } else { format!("{actor} ({reason})") };
     api.write(Command::DirectDevice { device: id.clone(), directive, actor }).await?;

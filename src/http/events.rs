@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::raft::{EventsError, Observed, RaftNode};
 
 use super::Api;
+use super::access::Caller;
 use super::answer::INDEX_HEADER;
 use super::extract::Query;
 use super::problems::{Kind, Problem};
@@ -50,6 +51,7 @@ pub struct EventsQuery {
 /// `GET /v1/events`.
 pub async fn events(
     State(api): State<Api>,
+    caller: Caller,
     headers: HeaderMap,
     Query(query): Query<EventsQuery>,
 ) -> Result<Response, Problem> {
@@ -59,7 +61,7 @@ pub async fn events(
     match query.wait {
         Some(wait_s) => poll(tail, wait_s, query.limit.unwrap_or(PAGE)).await,
         None if query.limit.is_some() => Err(Problem::new(Kind::BadQuery, "limit is for polls: add wait=SECONDS")),
-        None => stream(&api, tail).await,
+        None => stream(&api, caller, tail).await,
     }
 }
 
@@ -83,18 +85,20 @@ async fn poll(mut tail: Tail, wait_s: u64, limit: usize) -> Result<Response, Pro
     Ok(response)
 }
 
-async fn stream(api: &Api, mut tail: Tail) -> Result<Response, Problem> {
+async fn stream(api: &Api, caller: Caller, mut tail: Tail) -> Result<Response, Problem> {
     let place = api.0.streams.clone().try_acquire_owned();
     let place = place.map_err(|_| Problem::new(Kind::TooManyStreams, "ask another replica, or poll"))?;
     // Before the head is sent, so that a gap is a 410 and not a broken stream.
     let first = tail.page(PAGE).await?;
-    let mut response = Sse::new(messages(tail, first, place)).into_response();
+    let mut response = Sse::new(messages(api.clone(), caller, tail, first, place)).into_response();
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
     Ok(response)
 }
 
 fn messages(
+    api: Api,
+    caller: Caller,
     mut tail: Tail,
     first: Vec<Observed>,
     place: OwnedSemaphorePermit,
@@ -111,7 +115,8 @@ fn messages(
                 // Only an id: browsers note it and show nothing.
                 yield Ok(Message::default().id(tail.after.to_string()));
             }
-            if tail.stop.is_cancelled() {
+            // A token that was revoked ends what it began, at the latest when the stream next says where it is.
+            if tail.stop.is_cancelled() || !api.is_still_good(&caller) {
                 return;
             }
             entries = match tail.next_until(Instant::now() + IDLE, PAGE).await {

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 
 use crate::web::{JsonFault, parse_json};
 
+use super::access::Caller;
 use super::problems::{Kind, Problem};
 
 /// The path's `{id}`.
@@ -118,6 +119,16 @@ pub(super) fn parse<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> R
     })
 }
 
+/// The id of what is new, in the header Idempotency-Key; `what` names it.
+pub fn key_of<T: FromStr<Err: std::fmt::Display>>(headers: &HeaderMap, what: &str) -> Result<T, Problem> {
+    let key = headers.get("idempotency-key").and_then(|v| v.to_str().ok()).map(|v| v.trim().trim_matches('"'));
+    let key = key.ok_or_else(|| {
+        let detail = format!("send the header idempotency-key with an id of your choice, and repeat it when you try again: it names the {what}");
+        Problem::new(Kind::MissingIdempotencyKey, detail)
+    })?;
+    key.parse().map_err(|e: T::Err| Problem::new(Kind::BadId, e))
+}
+
 /// Who asks for something, and why: for the record.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -131,9 +142,10 @@ pub struct Word {
 }
 
 impl Word {
-    /// Who says so, or who is assumed to.
-    pub fn actor(&self) -> Result<String, Problem> {
-        at_most("actor", self.actor.clone().unwrap_or_else(|| "api".to_owned()), 100)
+    /// Who says so: whose token it is, and whom he says he is.
+    pub fn actor(&self, caller: &Caller) -> Result<String, Problem> {
+        let claimed = self.actor.clone().map(|actor| at_most("actor", actor, 100)).transpose()?;
+        Ok(caller.actor(claimed.as_deref()))
     }
 
     /// Why, or nothing.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
@@ -89,7 +89,6 @@ async fn try_once(api: &Api, parts: &Parts, body: &Bytes, next: Next) -> Result<
 }
 
 async fn forward(api: &Api, leader: &LeaderInfo, parts: &Parts, body: &Bytes) -> Result<Response, Problem> {
-    let base = api.sources().dialer.url(&leader.api);
     let path = parts.uri.path_and_query().map_or("/", |p| p.as_str());
     let mut headers: HeaderMap = parts.headers.clone();
     for hop in ["host", "connection", "content-length", "transfer-encoding", "expect", "keep-alive", "upgrade", "te"] {
@@ -98,7 +97,7 @@ async fn forward(api: &Api, leader: &LeaderInfo, parts: &Parts, body: &Bytes) ->
     // Judged here already: to the leader this page may have a name that it does not know.
     headers.remove("origin");
     headers.insert(FORWARDED_HEADER, HeaderValue::from(api.node().node_id()));
-    let request = api.0.client.request(parts.method.clone(), format!("{base}{path}"));
+    let request = api.0.client.request(parts.method.clone(), url_at(api, leader, path));
     match request.headers(headers).body(body.clone()).send().await {
         Ok(answer) if answer.headers().contains_key(NOT_APPLIED_HEADER) => Err(Problem::no_leader()),
         Ok(answer) => pass_back(answer).await,
@@ -110,12 +109,19 @@ async fn forward(api: &Api, leader: &LeaderInfo, parts: &Parts, body: &Bytes) ->
     }
 }
 
+/// A path of the leader's API.
+pub fn url_at(api: &Api, leader: &LeaderInfo, path: &str) -> String {
+    format!("{}{path}", api.sources().dialer.url(&leader.api))
+}
+
 async fn pass_back(answer: reqwest::Response) -> Result<Response, Problem> {
     let (status, headers) = (answer.status(), answer.headers().clone());
     let body = answer.bytes().await.map_err(|_| Problem::outcome_unknown())?;
     let mut response = (status, body).into_response();
     let ours = |name: &HeaderName| name.as_str().starts_with("brigade-");
-    let passed = |name: &HeaderName| ours(name) || [CONTENT_TYPE, LOCATION, RETRY_AFTER].contains(name);
+    let passed = |name: &HeaderName| {
+        ours(name) || [CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE].contains(name)
+    };
     response.headers_mut().remove(CONTENT_TYPE);
     response.headers_mut().extend(
         headers.into_iter().filter_map(|(name, value)| name.map(|n| (n, value))).filter(|(name, _)| passed(name)),

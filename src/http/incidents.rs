@@ -6,6 +6,7 @@ use serde::Deserialize;
 use crate::kitchen::{Command, Refusal};
 
 use super::Api;
+use super::access::Caller;
 use super::answer::Answer;
 use super::extract::{Consistency, Id, Json, Plain, Query, at_most};
 use super::problems::{Kind, Problem};
@@ -36,6 +37,7 @@ pub async fn list(State(api): State<Api>, Query(q): Query<ListQuery>) -> Result<
 /// `POST /v1/incidents/{id}/decision`.
 pub async fn decide(
     State(api): State<Api>,
+    caller: Caller,
     Id(id): Id<u64>,
     Json(body): Json<DecisionBody>,
 ) -> Result<Answer<IncidentView>, Problem> {
@@ -47,6 +49,7 @@ pub async fn decide(
     if actor.trim().is_empty() || reason.trim().is_empty() {
         return Err(Problem::new(Kind::Invalid, "a decision is on record: name actor and reason"));
     }
+    let actor = caller.actor(Some(&actor));
     api.write(Command::DecideIncident { incident: id, decision, actor, reason }).await?;
     let seen = api.look(|kitchen, now| kitchen.incidents().find(|i| i.id == id).map(|i| IncidentView::of(i, now)));
     seen.or(|| Refusal::UnknownIncident { incident: id }.into())

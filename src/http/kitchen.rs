@@ -6,6 +6,7 @@ use serde::Deserialize;
 use crate::kitchen::{Command, Kitchen, Millis};
 
 use super::Api;
+use super::access::Caller;
 use super::answer::Answer;
 use super::extract::{MaybeJson, Plain, Query, Word, at_most};
 use super::problems::Problem;
@@ -33,10 +34,11 @@ fn show_here(api: &Api) -> Answer<KitchenView> {
 /// `POST /v1/kitchen/drain` and `/undrain`.
 pub async fn drain(
     State(api): State<Api>,
+    caller: Caller,
     MaybeJson(said): MaybeJson<Word>,
     draining: bool,
 ) -> Result<Answer<KitchenView>, Problem> {
-    let (actor, reason) = (said.actor()?, said.reason()?);
+    let (actor, reason) = (said.actor(&caller)?, said.reason()?);
     api.write(Command::Drain { draining }).await?;
     tracing::info!(draining, actor, reason, "Draining was set to {draining} by {actor}: {reason}");
     Ok(show_here(&api))
@@ -60,11 +62,12 @@ pub struct ZoneBody {
 /// `POST /v1/kitchen/hold` and `/resume`.
 pub async fn hold(
     State(api): State<Api>,
+    caller: Caller,
     MaybeJson(body): MaybeJson<ZoneBody>,
     held: bool,
 ) -> Result<Answer<KitchenView>, Problem> {
     let said = Word { actor: body.actor, reason: body.reason };
-    let (actor, reason) = (said.actor()?, said.reason()?);
+    let (actor, reason) = (said.actor(&caller)?, said.reason()?);
     let zone = at_most("zone", body.zone, 48)?;
     let actor = if reason.is_empty() { actor } else { format!("{actor} ({reason})") };
     api.write(Command::HoldZone { zone, held, actor }).await?;

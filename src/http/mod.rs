@@ -4,6 +4,7 @@
 //! go to the leader (`forward`), reads are linearizable unless asked otherwise (`answer`). What is on the wire is in `views`, never
 //! the kitchen's own rows. `node.rs` starts it with `Api::router` and `serve`.
 
+pub mod access;
 mod answer;
 mod backend;
 mod cluster;
@@ -27,11 +28,12 @@ mod pizzas;
 pub mod problems;
 mod quotes;
 mod recipes;
+mod tokens;
 pub mod views;
 
 use std::sync::Arc;
 
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 use axum::{Router, middleware};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -70,6 +72,8 @@ pub struct Sources {
     pub cluster: ClusterInfo,
     /// How the API of another replica is reached.
     pub dialer: Dialer,
+    /// Who may ask.
+    pub access: access::Options,
     /// So long before the end of its lease an order of the backend is not begun any more, in milliseconds.
     pub backend_margin_ms: Millis,
     /// What the program's recorder has gathered.
@@ -86,6 +90,10 @@ struct Inner {
     sources: Sources,
     /// For forwarding to the leader.
     client: reqwest::Client,
+    /// How often callers may ask.
+    limits: access::Limits,
+    /// Which uses of tokens are noted.
+    told: access::Told,
     /// Open event streams: each holds a connection for as long as it likes.
     streams: Arc<Semaphore>,
 }
@@ -97,7 +105,9 @@ impl Api {
     /// All routes.
     pub fn router(sources: Sources) -> Router {
         let client = forward::client(&sources.dialer);
-        let api = Self(Arc::new(Inner { sources, client, streams: Arc::new(Semaphore::new(STREAMS_MAX)) }));
+        let (limits, told) = (access::Limits::new(&sources.access), access::Told::default());
+        let streams = Arc::new(Semaphore::new(STREAMS_MAX));
+        let api = Self(Arc::new(Inner { sources, client, limits, told, streams }));
         let router = Router::new()
             .route("/livez", get(health::livez))
             .route("/readyz", get(health::readyz))
@@ -111,6 +121,7 @@ impl Api {
             .fallback(unknown_route)
             .method_not_allowed_fallback(method_not_allowed)
             .layer(middleware::from_fn_with_state(api.clone(), forward::to_leader))
+            .layer(middleware::from_fn_with_state(api.clone(), access::guard))
             .layer(middleware::from_fn_with_state(api.clone(), origin::of_this_kitchen))
             .layer(middleware::from_fn_with_state(api.clone(), edge::edge))
             .with_state(api)
@@ -154,7 +165,7 @@ fn device_routes() -> Router<Api> {
         .route("/v1/devices/{id}", get(devices::show))
         .route("/v1/devices/{id}/explanation", get(quotes::explain_device));
     DIRECTIVES.into_iter().fold(router, |router, (word, directive)| {
-        let handler = move |api, id, said| devices::direct(api, id, said, directive);
+        let handler = move |api, caller, id, said| devices::direct(api, caller, id, said, directive);
         router.route(&format!("/v1/devices/{{id}}/{word}"), post(handler))
     })
 }
@@ -162,10 +173,10 @@ fn device_routes() -> Router<Api> {
 fn kitchen_routes() -> Router<Api> {
     Router::new()
         .route("/v1/kitchen", get(kitchen::show))
-        .route("/v1/kitchen/drain", post(|api, said| kitchen::drain(api, said, true)))
-        .route("/v1/kitchen/undrain", post(|api, said| kitchen::drain(api, said, false)))
-        .route("/v1/kitchen/hold", post(|api, zone| kitchen::hold(api, zone, true)))
-        .route("/v1/kitchen/resume", post(|api, zone| kitchen::hold(api, zone, false)))
+        .route("/v1/kitchen/drain", post(|api, caller, said| kitchen::drain(api, caller, said, true)))
+        .route("/v1/kitchen/undrain", post(|api, caller, said| kitchen::drain(api, caller, said, false)))
+        .route("/v1/kitchen/hold", post(|api, caller, zone| kitchen::hold(api, caller, zone, true)))
+        .route("/v1/kitchen/resume", post(|api, caller, zone| kitchen::hold(api, caller, zone, false)))
         .route("/v1/kitchen/settings", get(recipes::settings).put(recipes::configure))
         .route("/v1/statistics", get(kitchen::statistics))
         .route("/v1/recipes", get(recipes::list))
@@ -179,6 +190,9 @@ fn operator_routes() -> Router<Api> {
         .route("/v1/escalations", get(incidents::escalations))
         .route("/v1/events", get(events::events))
         .route(backend::PATH, get(backend::ask).put(backend::answer))
+        .route("/v1/access", get(tokens::access))
+        .route("/v1/tokens", get(tokens::list).post(tokens::add))
+        .route("/v1/tokens/{id}", delete(tokens::revoke))
         .route("/v1/cluster", get(cluster::show))
         .route("/v1/cluster/transfer", post(cluster::transfer))
         .route("/v1/cluster/join", post(cluster::join))

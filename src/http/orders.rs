@@ -11,8 +11,9 @@ use crate::kitchen::rows::decode;
 use crate::kitchen::{ArchivedOrder, Command, Kitchen, Millis, NewOrder, Order, OrderId, RecipeId, Refusal, Reply};
 
 use super::Api;
+use super::access::Caller;
 use super::answer::Answer;
-use super::extract::{Consistency, Id, Json, MaybeJson, Plain, Query, Word};
+use super::extract::{Consistency, Id, Json, MaybeJson, Plain, Query, Word, key_of};
 use super::problems::{Kind, Problem};
 use super::views::order::OrderView;
 
@@ -62,12 +63,7 @@ pub async fn create(
     headers: HeaderMap,
     body: Result<Json<NewOrderBody>, Problem>,
 ) -> Result<Response, Problem> {
-    let key = headers.get("idempotency-key").and_then(|v| v.to_str().ok()).map(|v| v.trim().trim_matches('"'));
-    let key = key.ok_or_else(|| {
-        let detail = "send the header idempotency-key with an id of your choice, and repeat it when you try again: it names the order";
-        Problem::new(Kind::MissingIdempotencyKey, detail)
-    })?;
-    let id = key.parse().map_err(|e| Problem::new(Kind::BadId, e))?;
+    let id = key_of(&headers, "order")?;
     place(state, Id(id), body?).await
 }
 
@@ -83,10 +79,11 @@ pub async fn show(
 /// `POST /v1/orders/{id}/cancellation` and `DELETE /v1/orders/{id}`.
 pub async fn cancel(
     State(api): State<Api>,
+    caller: Caller,
     Id(id): Id<OrderId>,
     MaybeJson(said): MaybeJson<Word>,
 ) -> Result<Answer<OrderView>, Problem> {
-    let (actor, reason) = (said.actor()?, said.reason()?);
+    let (actor, reason) = (said.actor(&caller)?, said.reason()?);
     let reason = if reason.is_empty() { format!("cancelled by {actor}") } else { reason };
     api.write(Command::CancelOrder { order: id.clone(), reason }).await?;
     api.find_here(&id, OrderView::open, OrderView::archived).await

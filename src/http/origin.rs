@@ -2,7 +2,7 @@
 //!
 //! A page goes on after its replica died by asking the others, which browsers call another origin. So an origin is allowed if it is
 //! the API's address of a member, and then it may read (streams too), and POST JSON. Nothing else is: no credentials, no other
-//! method, no other header. Any other page can't read a thing, and what it would change is refused: a browser sends a form across
+//! method, no header but content-type and the token's. Any other page can't read a thing, and what it would change is refused: a browser sends a form across
 //! origins without asking. Programs send no `Origin`, and are not concerned.
 
 use axum::extract::{Request, State};
@@ -15,7 +15,7 @@ use super::problems::{Kind, Problem};
 
 /// What a page of another replica may do, and which headers of an answer it may read.
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST");
-const HEADERS: HeaderValue = HeaderValue::from_static("content-type");
+const HEADERS: HeaderValue = HeaderValue::from_static("authorization, content-type");
 const EXPOSED: HeaderValue = HeaderValue::from_static("brigade-index, brigade-node, brigade-leader, date");
 /// For so many seconds a browser need not ask again.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");

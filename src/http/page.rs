@@ -43,6 +43,11 @@ const FILES: [File; 12] = [
     script("/page/chart.js", include_str!("../../assets/page/chart.js")),
 ];
 
+/// True for the path of the page or of one of its files. They hold no data: what they show they ask for with a token.
+pub fn is_file(path: &str) -> bool {
+    path == INDEX.path || FILES.iter().any(|file| file.path == path)
+}
+
 /// The page and its files.
 pub fn routes() -> Router<Api> {
     FILES.into_iter().fold(Router::new().route(INDEX.path, get(index)), |router, file| {

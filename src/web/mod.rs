@@ -9,5 +9,5 @@ mod wall;
 
 pub use document::{Document, TYPE_PREFIX};
 pub use json::{JsonFault, parse_json};
-pub use serve::{Limits, serve, serve_with};
+pub use serve::{Limits, Peer, serve, serve_with};
 pub use wall::rfc3339;

@@ -4,11 +4,13 @@
 //! HTTP/2 is ended by who stands before it.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -22,6 +24,10 @@ use crate::tls::Acceptor;
 
 /// How long a TLS handshake may take: until it is done, it holds a place for nothing.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
+
+/// In a request's extensions: the address of its connection's other end.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub SocketAddr);
 
 /// What one server bears.
 #[derive(Clone, Copy, Debug)]
@@ -72,12 +78,12 @@ pub async fn serve_with(
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 let (router, stop, abort, acceptor) = (router.clone(), stop.clone(), abort.clone(), acceptor.clone());
                 connections.spawn(async move {
                     tokio::select! {
                         () = abort.cancelled() => {}
-                        () = open(stream, acceptor, router, limits, stop) => {}
+                        () = open(stream, Peer(peer), acceptor, router, limits, stop) => {}
                     }
                     drop(place);
                 });
@@ -98,14 +104,21 @@ pub async fn serve_with(
     Ok(())
 }
 
-async fn open(stream: TcpStream, acceptor: Option<Acceptor>, router: Router, limits: Limits, stop: CancellationToken) {
+async fn open(
+    stream: TcpStream,
+    peer: Peer,
+    acceptor: Option<Acceptor>,
+    router: Router,
+    limits: Limits,
+    stop: CancellationToken,
+) {
     // Nagle's delay would cost every answer up to 40 ms.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY is not set: {error}");
     }
-    let Some(acceptor) = acceptor else { return connection(stream, router, limits, stop).await };
+    let Some(acceptor) = acceptor else { return connection(stream, peer, router, limits, stop).await };
     match timeout(HANDSHAKE_LIMIT, acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => connection(stream, router, limits, stop).await,
+        Ok(Ok(stream)) => connection(stream, peer, router, limits, stop).await,
         Ok(Err(error)) => tracing::debug!(%error, "A TLS handshake failed: {error}"),
         Err(_) => tracing::debug!("A TLS handshake took too long"),
     }
@@ -113,11 +126,16 @@ async fn open(stream: TcpStream, acceptor: Option<Acceptor>, router: Router, lim
 
 async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: Peer,
     router: Router,
     limits: Limits,
     stop: CancellationToken,
 ) {
     let service = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request| {
+        request.extensions_mut().insert(peer);
+        service.call(request)
+    });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(limits.header_read).max_headers(64);
     let connection = builder.serve_connection(TokioIo::new(stream), service);

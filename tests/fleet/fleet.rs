@@ -89,19 +89,23 @@ impl Fleet {
             let tied = tie(&plan, &backend, &name, &link).await;
             links.push(link);
             let (keep, tied) = (Some(dir.path().join(&name)), Some(tied));
-            let site = SitePlan { speed: plan.speed, keep, name: name.clone(), backend: tied, ..SitePlan::default() };
+            let (speed, name, closed) = (plan.speed, name.clone(), plan.polled);
+            let site = SitePlan { speed, keep, name: name.clone(), backend: tied, closed, ..SitePlan::default() };
             let site = Site::lay_out(&site).expect("files are written");
-            if plan.polled {
-                backend.register_polled(&name, &site.apis()).await.expect("the kitchen is registered");
-            }
             let processes = Processes::start(&site).expect("processes start");
-            let client = Client::new(site.apis());
+            let client = site.client();
             kitchens.push(Kitchen { name, site, client, processes });
         }
         let stop = CancellationToken::new();
         for kitchen in &mut kitchens {
             let open = wait_until_open(&kitchen.client, &kitchen.site, &mut kitchen.processes, &stop).await;
             open.expect("the kitchen opens");
+            if plan.polled {
+                // A closed kitchen: the backend comes with a token of its own, which may exchange and no more.
+                let token = kitchen.client.add_token("main-backend", "backend").await.expect("a token is added");
+                let registered = backend.register_polled(&kitchen.name, &kitchen.site.apis(), &token).await;
+                registered.expect("the kitchen is registered");
+            }
         }
         let (placed, broken) = (Vec::new(), BTreeMap::new());
         let mut fleet =

@@ -1,7 +1,9 @@
 //! The HTTP API and the operator's command line over real replicas, sockets and disks, without devices.
 
+mod access;
 mod cluster;
 mod ctl;
+mod doors;
 mod errors;
 mod events;
 mod fuzz;

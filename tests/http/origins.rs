@@ -21,7 +21,7 @@ async fn a_page_of_another_member_may_read_and_post() {
     let allowed = from(asks).await;
     assert_eq!(allowed.status, StatusCode::NO_CONTENT, "{}", allowed.text);
     assert_eq!(allowed.header("access-control-allow-methods"), "GET, POST");
-    assert_eq!(allowed.header("access-control-allow-headers"), "content-type");
+    assert_eq!(allowed.header("access-control-allow-headers"), "authorization, content-type");
     // Also by way of a follower.
     let follower = kitchen.follower().await;
     let drained =

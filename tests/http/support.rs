@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use brigade::http::{Api, ClusterInfo, Limits, Sources, serve};
+use brigade::http::{Api, ClusterInfo, Limits, Sources, access, serve};
 use brigade::kitchen::NodeId;
 use brigade::kitchen::recipe::built_in_menu;
 use brigade::leader;
@@ -46,6 +46,11 @@ impl Kitchen {
     }
 
     pub async fn without_menu(size: u64) -> Self {
+        Self::with_access(size, access::Options::open()).await
+    }
+
+    /// One without a menu whose API is for those who may use it.
+    pub async fn with_access(size: u64, access: access::Options) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut sockets = BTreeMap::new();
         for id in 1..=size {
@@ -62,7 +67,7 @@ impl Kitchen {
             // Generous for a machine that runs many tests at once.
             (options.heartbeat_ms, options.election_min_ms, options.election_max_ms) = (100, 400, 800);
             options.propose_limit = Duration::from_secs(2);
-            members.insert(id, start(options, peer, api).await);
+            members.insert(id, start(options, peer, api, access.clone()).await);
         }
         for member in members.values() {
             member.node.bootstrap().await.unwrap();
@@ -143,11 +148,11 @@ impl Drop for Kitchen {
     }
 }
 
-async fn start(options: Options, peer: TcpListener, api: TcpListener) -> Member {
+async fn start(options: Options, peer: TcpListener, api: TcpListener, access: access::Options) -> Member {
     let node = RaftNode::start(options).await.unwrap();
     let stop = CancellationToken::new();
     let url = format!("http://{}", api.local_addr().unwrap());
-    let router = Api::router(sources(&node, &stop));
+    let router = Api::router(Sources { access, ..sources(&node, &stop) });
     let limits = Limits { stop: Duration::from_millis(500), ..Limits::default() };
     let tasks = vec![
         tokio::spawn(serve(peer, server::router(node.clone()), Limits::for_peers(), stop.clone())),
@@ -177,6 +182,7 @@ pub fn sources(node: &RaftNode, stop: &CancellationToken) -> Sources {
         node: node.clone(),
         leader: watch::Sender::new(status).subscribe(),
         cluster: ClusterInfo { kitchen: "test-kitchen".to_owned(), version: "0.0.0".to_owned() },
+        access: access::Options::open(),
         backend_margin_ms: 0,
         more_metrics: Some(std::sync::Arc::new(brigade::telemetry::record())),
         stop: stop.clone(),

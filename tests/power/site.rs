@@ -180,7 +180,7 @@ impl Kitchen {
         let brokers: Vec<String> = self.nodes.values().map(|n| format!("\"mqtt://{}\"", n.broker)).collect();
         let (nodes, brokers, more) = (nodes.join(", "), brokers.join(", "), &self.more);
         format!(
-            "kitchen = \"power\"\nnode = {id}\ndata_dir = {:?}\nembedded_broker = {:?}\nbrokers = [{brokers}]\nnodes = [{nodes}]\n{more}",
+            "kitchen = \"power\"\nnode = {id}\ndata_dir = {:?}\nembedded_broker = {:?}\nbrokers = [{brokers}]\nnodes = [{nodes}]\naccess = {{ mode = \"open\" }}\n{more}",
             node.data_dir, node.broker
         )
     }

@@ -17,7 +17,12 @@ pub use patience::{PATIENCE, wait_for};
 /// The program, with an environment that asks for backtraces: none may show.
 pub fn brigade(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_brigade"));
-    command.args(args).env("RUST_BACKTRACE", "full").env_remove("RUST_LOG").env_remove("BRIGADE_API");
+    command
+        .args(args)
+        .env("RUST_BACKTRACE", "full")
+        .env_remove("RUST_LOG")
+        .env_remove("BRIGADE_API")
+        .env_remove("BRIGADE_TOKEN");
     command.stdin(Stdio::null());
     command
 }
@@ -66,6 +71,11 @@ impl Process {
         Self(command.stdout(log()).stderr(log()).spawn().expect("the program was built"))
     }
 
+    pub fn kill(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+
     pub fn is_running(&mut self) -> bool {
         self.0.try_wait().is_ok_and(|ended| ended.is_none())
     }
@@ -73,8 +83,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        self.kill();
     }
 }
 
@@ -88,6 +97,8 @@ pub struct Node {
     pub api: String,
     pub broker: String,
     pub embedded_broker: Option<String>,
+    /// Who may use the API: fields of a table.
+    pub access: String,
     /// Lines at the end, for keys that a test gets wrong.
     pub more: String,
 }
@@ -104,6 +115,7 @@ impl Node {
             api: free_address(),
             broker: format!("mqtt://{broker}"),
             embedded_broker: Some(broker),
+            access: "mode = \"open\"".to_owned(),
             more: "[menu]\nspeed = 60\n".to_owned(),
         }
     }
@@ -113,9 +125,19 @@ impl Node {
         let embedded = self.embedded_broker.as_ref().map_or(String::new(), |a| format!("embedded_broker = {a:?}\n"));
         format!(
             "kitchen = {kitchen:?}\nnode = {id}\ndata_dir = {:?}\nbrokers = [{broker:?}]\n{embedded}\
-             nodes = [{{ id = {id}, peer = {peer:?}, api = {api:?} }}]\n{}",
-            self.data_dir, self.more
+             nodes = [{{ id = {id}, peer = {peer:?}, api = {api:?} }}]\naccess = {{ {} }}\n{}",
+            self.data_dir, self.access, self.more
         )
+    }
+
+    /// The first token of a closed kitchen, once it is drawn; None for an open one.
+    fn token(&self) -> Option<String> {
+        let path = self.data_dir.join("admin-token");
+        let is_closed = !self.access.contains("open");
+        // One that a test left there is replaced by another.
+        let before = std::fs::read_to_string(&path).ok();
+        let drawn = || std::fs::read_to_string(&path).ok().filter(|now| Some(now) != before.as_ref());
+        is_closed.then(|| wait_for("the first token", drawn).trim().to_owned())
     }
 
     /// Writes the configuration beside the data directory.
@@ -147,6 +169,8 @@ pub struct Kitchen {
     others: Vec<Process>,
     http: reqwest::Client,
     runtime: tokio::runtime::Runtime,
+    /// What its requests carry, where access is by token.
+    pub token: Option<String>,
 }
 
 /// An answer of the API.
@@ -188,7 +212,8 @@ impl Kitchen {
         let http = Dialer::plain().http().timeout(Duration::from_secs(10)).build().expect("a client");
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("a runtime");
-        let kitchen = Self { node, dir, process, log, others: Vec::new(), http, runtime };
+        let token = node.token();
+        let kitchen = Self { node, dir, process, log, others: Vec::new(), http, runtime, token };
         wait_for("a kitchen that is ready", || (kitchen.get("/readyz").status == 200).then_some(()));
         wait_for("a menu and a broker", || {
             let menu = kitchen.get("/v1/recipes").body["items"].as_array().is_some_and(|items| !items.is_empty());
@@ -205,6 +230,14 @@ impl Kitchen {
             (self.get("/v1/kitchen").body["state"] == "NORMAL" && self.devices().len() == 11).then_some(())
         });
         self
+    }
+
+    /// SIGKILL, and the same again.
+    pub fn restart(&mut self) {
+        let config = self.dir.path().join("node.toml");
+        self.process.kill();
+        self.process = Process::start(brigade(&["controller", "--config", &config.to_string_lossy()]), &self.log);
+        wait_for("a kitchen that is ready", || (self.get("/readyz").status == 200).then_some(()));
     }
 
     /// Where the API is.
@@ -233,6 +266,10 @@ impl Kitchen {
 
     /// Sends; status 0 is no answer.
     fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+        let request = match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        };
         self.block_on(async {
             match request.send().await {
                 Ok(answer) => {

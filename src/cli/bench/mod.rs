@@ -132,7 +132,7 @@ impl Open {
     async fn start_on(plan: Plan, stop: &CancellationToken) -> Result<Self> {
         let site = Site::lay_out(&plan)?;
         let mut processes = Processes::start(&site)?;
-        let client = Client::new(site.apis());
+        let client = site.client();
         wait_until_open(&client, &site, &mut processes, stop).await?;
         Ok(Self { site, processes, client })
     }

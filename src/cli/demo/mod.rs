@@ -42,6 +42,9 @@ pub struct Args {
     /// Kill the leader (SIGKILL) every so many seconds; it comes back a second later
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(2..=3_600))]
     kill_leader_every: Option<u64>,
+    /// Ask for tokens as a site does; a file holds the admin's
+    #[arg(long, conflicts_with = "kitchens")]
+    closed: bool,
     /// Use this broker instead of one in each replica
     #[arg(long, value_name = "URL")]
     broker: Option<String>,
@@ -62,7 +65,7 @@ pub struct Args {
 impl Args {
     fn plan(&self) -> Plan {
         let (broker, line, keep) = (self.broker.clone(), self.line.clone(), self.keep.clone());
-        Plan { speed: self.speed, broker, line, keep, ..Plan::default() }
+        Plan { speed: self.speed, broker, line, keep, closed: self.closed, ..Plan::default() }
     }
 }
 
@@ -102,7 +105,7 @@ async fn play(args: &Args, stop: &CancellationToken) -> Result<Report> {
 }
 
 async fn act(args: &Args, site: &Site, processes: &mut Processes, stop: &CancellationToken) -> Result<Report> {
-    let client = Client::new(site.apis());
+    let client = site.client();
     say("Starting: the replicas elect a leader, the devices announce themselves");
     let line = wait_until_open(&client, site, processes, stop).await?;
     say(&format!("The kitchen is open: its API is at {}", site.apis().join(" ")));
@@ -116,7 +119,11 @@ async fn act(args: &Args, site: &Site, processes: &mut Processes, stop: &Cancell
     if !args.exit {
         report.print(false);
         say("The kitchen stays open; Ctrl-C closes it. Look into it with:");
-        say(&format!("  brigade ctl --api {} status", site.apis().join(",")));
+        let token = match args.closed {
+            true => format!(" --token-file {}", site.admin_token().display()),
+            false => String::new(),
+        };
+        say(&format!("  brigade ctl --api {}{token} status", site.apis().join(",")));
         stop.cancelled().await;
     }
     Ok(report)

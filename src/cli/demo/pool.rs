@@ -111,7 +111,7 @@ async fn open(args: &Args, dir: &Path, backend: &Backend, name: String) -> Resul
     let plan = Plan { speed: args.speed, line, keep, name: name.clone(), backend: Some(tied), ..Plan::default() };
     let site = Site::lay_out(&plan)?;
     let processes = Processes::start(&site)?;
-    let client = Client::new(site.apis());
+    let client = site.client();
     Ok(Kitchen { name, site, processes, client })
 }
 

@@ -106,9 +106,9 @@ impl Backend {
         Ok(BackendConfig::pull(vec![self.url.clone()], token))
     }
 
-    /// Registers a kitchen that the backend is to poll at these addresses.
-    pub async fn register_polled(&self, kitchen: &str, urls: &[String]) -> Result<()> {
-        let body = json!({ "name": kitchen, "mode": "poll", "urls": urls });
+    /// Registers a kitchen that the backend is to poll at these addresses, with a token of the kitchen's own.
+    pub async fn register_polled(&self, kitchen: &str, urls: &[String], api_token: &str) -> Result<()> {
+        let body = json!({ "name": kitchen, "mode": "poll", "urls": urls, "api_token": api_token });
         self.request(Method::PUT, &format!("/v1/kitchens/{kitchen}"), body).await.map(drop)
     }
 

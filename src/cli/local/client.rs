@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use reqwest::StatusCode;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -31,10 +32,29 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of these replicas.
-    pub fn new(apis: Vec<String>) -> Self {
-        let http = Dialer::plain().http().timeout(Duration::from_secs(5)).build();
+    /// A client of these replicas, with a token where they ask for one.
+    pub fn new(apis: Vec<String>, token: Option<String>) -> Self {
+        let mut headers = HeaderMap::new();
+        if let Some(mut value) = token.and_then(|token| HeaderValue::from_str(&format!("Bearer {token}")).ok()) {
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
+        let http = Dialer::plain().http().timeout(Duration::from_secs(5)).default_headers(headers).build();
         Self { http: http.unwrap_or_default(), apis }
+    }
+
+    /// Adds a token with a role; what it is. Err if the kitchen is not closed, or nobody leads.
+    pub async fn add_token(&self, name: &str, role: &str) -> Result<String> {
+        let body = json!({ "name": name, "role": role });
+        for api in &self.apis {
+            let request = self.http.post(format!("{api}/v1/tokens")).header("idempotency-key", name).json(&body);
+            let Ok(answer) = request.send().await else { continue };
+            let added: Value = answer.json().await.unwrap_or_default();
+            if let Some(token) = added["token"].as_str() {
+                return Ok(token.to_owned());
+            }
+        }
+        bail!("no replica added a token for {name}")
     }
 
     /// The line, once so many devices are there and all of them are up. (A line with one robot after the ovens is never NORMAL.)

@@ -1,15 +1,21 @@
 //! Where a kitchen on this machine keeps its files, and which ports it uses: chosen by the system, on loopback.
 
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::config::{BackendConfig, Config, MenuConfig, NodeConfig, RaftConfig, StorageConfig};
+use crate::config::{AccessConfig, BackendConfig, Config, MenuConfig, NodeConfig, RaftConfig, StorageConfig};
 use crate::device::line::Line;
+use crate::http::access;
 use crate::kitchen::Settings;
 use crate::loopback::Claim;
 use crate::telemetry;
+
+use super::client::Client;
 
 /// How many replicas a kitchen has.
 const NODES: u64 = 3;
@@ -32,6 +38,8 @@ pub struct Plan {
     pub name: String,
     /// The main backend, if there is one.
     pub backend: Option<BackendConfig>,
+    /// Closed as at a site: an admin's token is drawn, and a file holds it. Without it whoever reaches loopback may do everything.
+    pub closed: bool,
 }
 
 /// A kitchen's files and addresses.
@@ -46,6 +54,8 @@ pub struct Site {
     speed: u64,
     name: String,
     backend: Option<BackendConfig>,
+    /// The admin's, in a closed kitchen.
+    token: Option<String>,
 }
 
 impl Site {
@@ -71,8 +81,12 @@ impl Site {
             None => embedded.iter().map(|address| format!("mqtt://{address}")).collect(),
         };
         let name = if plan.name.is_empty() { KITCHEN.to_owned() } else { plan.name.clone() };
-        let (line, backend) = (plan.line.clone(), plan.backend.clone());
-        let site = Self { dir, temporary, _claim: claim, nodes, brokers, line, speed: plan.speed, name, backend };
+        let (line, backend, token) = (plan.line.clone(), plan.backend.clone(), plan.closed.then(access::draw));
+        let site =
+            Self { dir, temporary, _claim: claim, nodes, brokers, line, speed: plan.speed, name, backend, token };
+        if let Some(token) = &site.token {
+            write_secret(&site.admin_token(), token)?;
+        }
         for n in 1..=NODES {
             let embedded_broker = plan.broker.is_none().then(|| embedded[n as usize - 1]);
             let config = site.config(n, embedded_broker);
@@ -94,6 +108,10 @@ impl Site {
             broker_user: None,
             tls: None,
             traces: None,
+            access: match &self.token {
+                Some(_) => AccessConfig::closed(self.admin_token()),
+                None => AccessConfig::open(),
+            },
             backend: self.backend.clone(),
             incarnation: 1,
             raft: RaftConfig::default(),
@@ -119,6 +137,16 @@ impl Site {
     /// Configuration of a node.
     pub fn node_config(&self, node: u64) -> PathBuf {
         self.dir.join(format!("node{node}.toml"))
+    }
+
+    /// Where a closed kitchen's admin token is.
+    pub fn admin_token(&self) -> PathBuf {
+        self.dir.join("admin-token")
+    }
+
+    /// A client of the replicas that may do everything.
+    pub fn client(&self) -> Client {
+        Client::new(self.apis(), self.token.clone())
     }
 
     /// What the devices physically did.
@@ -167,6 +195,12 @@ impl Site {
         }
         &self.dir
     }
+}
+
+/// For this user's eyes alone.
+fn write_secret(path: &Path, text: &str) -> Result<()> {
+    let opened = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+    opened.and_then(|mut file| file.write_all(text.as_bytes())).with_context(|| format!("file {}", path.display()))
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {

@@ -15,6 +15,7 @@ pub mod pizza;
 pub mod quote;
 pub mod recipe;
 pub mod time;
+pub mod token;
 
 use serde::Serialize;
 

@@ -11,6 +11,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use super::book::Book;
+use super::site::TOKEN;
 
 /// Longer than a replica takes to call an outcome unknown.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -79,7 +80,7 @@ impl Api {
     }
 
     fn request(&self, method: Method, node: u64, path: &str) -> RequestBuilder {
-        self.http.request(method, format!("{}{path}", self.nodes[&node]))
+        self.http.request(method, format!("{}{path}", self.nodes[&node])).bearer_auth(TOKEN)
     }
 
     /// One call of the order API, written down.

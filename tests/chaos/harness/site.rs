@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use brigade::config::{Config, MenuConfig, NodeConfig, RaftConfig, StorageConfig};
+use brigade::config::{AccessConfig, Config, MenuConfig, NodeConfig, RaftConfig, StorageConfig};
 use brigade::kitchen::Settings;
 use brigade::telemetry;
 
@@ -11,6 +11,9 @@ use super::net::{Address, Net, Party, Wiring};
 
 /// The kitchen's name.
 pub const KITCHEN: &str = "demo";
+
+/// The admin's token: a kitchen in network namespaces of its own does not listen on loopback, and open access is for that alone.
+pub const TOKEN: &str = "chaos-0123456789abcdef0123456789abcdef";
 
 /// Which brokers a kitchen has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +69,7 @@ impl Site {
             let config = toml::to_string(&site.config(node, plan)).expect("a configuration is TOML");
             std::fs::write(site.node_config(node), config).expect("the folder can be written");
         }
+        std::fs::write(site.admin_token(), TOKEN).expect("the folder can be written");
         std::fs::write(site.line(), &plan.line).expect("the folder can be written");
         site
     }
@@ -86,6 +90,7 @@ impl Site {
             broker_user: None,
             tls: None,
             traces: None,
+            access: AccessConfig::closed(self.admin_token()),
             backend: None,
             incarnation: 1,
             history: Some(self.history()),
@@ -130,6 +135,11 @@ impl Site {
     /// Configuration of a node.
     pub fn node_config(&self, node: u64) -> PathBuf {
         self.dir().join(format!("node{node}.toml"))
+    }
+
+    /// Who may use the API: whoever has what is in this file.
+    fn admin_token(&self) -> PathBuf {
+        self.dir().join("admin-token")
     }
 
     /// The devices' file.

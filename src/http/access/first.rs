@@ -1,0 +1,134 @@
+//! The first token. A new kitchen comes up closed, and whoever founds it must get in: the node that leads draws an admin's token, writes it
+//! to a file that only its own user reads, and then proposes what is kept of it.
+//!
+//! In this order, so that no token is good that nobody can read. A crash in between leaves a file whose token is good nowhere; the next
+//! leader draws another. Apply adds at most one first token, whoever proposes.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::kitchen::{Command, NewToken, Role};
+use crate::raft::RaftNode;
+
+use super::token;
+use super::{CONFIGURED_ADMIN, Mode, Options};
+
+/// The file in the data directory.
+pub const FILE: &str = "admin-token";
+
+/// Between two tries, when an entry did not go through or the disk did not take the file.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Sees to it that the kitchen has an admin's token, until it has one or `stop`.
+pub async fn found(node: RaftNode, options: Options, stop: CancellationToken) {
+    let Some(dir) = options.first_token_dir.filter(|_| options.mode == Mode::Tokens && options.admin.is_none()) else {
+        return;
+    };
+    let there_is_one = stop.run_until_cancelled(until_there_is_one(&node, &dir)).await;
+    let path = dir.join(FILE);
+    if there_is_one.is_some() && is_stale(&node, &path) && fs::remove_file(&path).is_ok() {
+        info!(path = %path.display(), "The token in {} is good nowhere: the file was removed", path.display());
+    }
+}
+
+/// True for a file that a crash left, or whose token was revoked since.
+fn is_stale(node: &RaftNode, path: &Path) -> bool {
+    let Ok(text) = fs::read_to_string(path) else { return false };
+    let hash = token::hash(text.trim());
+    node.with_kitchen(|kitchen| kitchen.tokens().all(|known| known.new.hash != hash))
+}
+
+async fn until_there_is_one(node: &RaftNode, dir: &Path) {
+    let (mut status, mut applied) = (node.watch_status(), node.applied_watch());
+    loop {
+        // Behind the barrier this replica knows what was added before it led.
+        if node.is_leading() && node.read_barrier().await.is_ok() {
+            if node.with_kitchen(|kitchen| kitchen.has_lasting_admin()) {
+                return;
+            }
+            if let Err(error) = draw(node, dir).await {
+                warn!(%error, "The first token was not added, it is tried again: {error}");
+            }
+            tokio::time::sleep(AGAIN).await;
+            continue;
+        }
+        if node.with_kitchen(|kitchen| kitchen.has_lasting_admin()) {
+            return;
+        }
+        let changed = tokio::select! {
+            changed = status.changed() => changed.is_ok(),
+            changed = applied.changed() => changed.is_ok(),
+            () = tokio::time::sleep(AGAIN) => true,
+        };
+        if !changed {
+            return;
+        }
+    }
+}
+
+/// Writes the file, then proposes. A file whose token was not added is removed, unless it may still be.
+async fn draw(node: &RaftNode, dir: &Path) -> io::Result<()> {
+    let (token, path) = (token::draw(), dir.join(FILE));
+    let (text, written) = (format!("{token}\n"), path.clone());
+    tokio::task::spawn_blocking(move || write(&written, &text)).await.map_err(io::Error::other)??;
+    let id = format!("first-{:08x}", rand::random::<u32>()).parse().expect("it is an id");
+    let new =
+        NewToken { id, name: CONFIGURED_ADMIN.to_owned(), role: Role::Admin, hash: token::hash(&token), life_ms: None };
+    let actor = format!("node-{}", node.node_id());
+    let proposed = node.propose(Command::AddToken { new: new.clone(), first: true, actor }, None).await;
+    if node.with_kitchen(|kitchen| kitchen.token(&new.id).is_some()) {
+        let shown = path.display();
+        info!(path = %shown, "This kitchen is new: the token of its first admin is in {shown}. Move it to where you keep secrets");
+        return Ok(());
+    }
+    match proposed {
+        // Another node was quicker.
+        Ok(_) => fs::remove_file(&path),
+        Err(error) => Err(io::Error::other(error)),
+    }
+}
+
+/// A file of its own under a name that nobody uses, of mode 0600 before a byte is in it; on the disk, then under its name.
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    let new: PathBuf = path.with_extension("new");
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&new, path)?;
+    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn the_file_is_its_users_alone_and_replaces_the_one_of_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(FILE);
+        fs::write(&path, "left by a crash").unwrap();
+        fs::write(path.with_extension("new"), "left by another").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        write(&path, "secret\n").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "secret\n");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_directory_that_is_gone_is_an_error() {
+        assert!(write(Path::new("/no/such/directory/admin-token"), "secret").is_err());
+    }
+}
