@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::tls::Dialer;
 
 use super::failure::Failure;
+use super::token;
 
 /// Longer than the longest poll of `events`.
 const LIMIT: Duration = Duration::from_secs(40);
@@ -27,27 +28,38 @@ enum Miss {
 }
 
 impl Client {
-    /// Asks in this order.
-    pub fn new(urls: Vec<String>, dialer: &Dialer) -> Self {
-        let http = dialer.http().timeout(LIMIT);
+    /// Asks in this order, with this token.
+    pub fn new(urls: Vec<String>, dialer: &Dialer, token: Option<&str>) -> Self {
+        let http = dialer.http().timeout(LIMIT).default_headers(token::headers(token));
         Self { urls, http: http.build().expect("a plain client needs nothing that can fail") }
     }
 
     /// Reads.
     pub async fn get(&self, path: &str) -> Result<Value, Failure> {
-        self.request(Method::GET, path, None).await
+        self.request(Method::GET, path, None, None).await
     }
 
     /// Asks with a body; only PUT and GET are repeated when the outcome is unknown.
     pub async fn send(&self, method: Method, path: &str, body: Value) -> Result<Value, Failure> {
-        self.request(method, path, Some(body)).await
+        self.request(method, path, Some(body), None).await
     }
 
-    async fn request(&self, method: Method, path: &str, body: Option<Value>) -> Result<Value, Failure> {
+    /// The same for what is new, with the key that names it.
+    pub async fn send_with_key(&self, method: Method, path: &str, body: Value, key: &str) -> Result<Value, Failure> {
+        self.request(method, path, Some(body), Some(key)).await
+    }
+
+    async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+        key: Option<&str>,
+    ) -> Result<Value, Failure> {
         let repeatable = method == Method::GET || method == Method::PUT;
         let (mut tried, mut refused) = (Vec::new(), None);
         for url in &self.urls {
-            match self.ask(&method, url, path, body.as_ref()).await? {
+            match self.ask(&method, url, path, body.as_ref(), key).await? {
                 Ok(answer) => return Ok(answer),
                 Err(Err(problem)) => refused = Some(problem),
                 Err(Ok(Miss::NotDone(why))) => tried.push(format!("  {url}: {why}")),
@@ -65,10 +77,14 @@ impl Client {
         url: &str,
         path: &str,
         body: Option<&Value>,
+        key: Option<&str>,
     ) -> Result<Result<Value, Result<Miss, Value>>, Failure> {
         let mut request = self.http.request(method.clone(), format!("{url}{path}"));
         if let Some(body) = body {
             request = request.json(body);
+        }
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
         }
         let answer = match request.send().await {
             Ok(answer) => answer,

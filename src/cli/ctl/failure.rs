@@ -1,6 +1,7 @@
 //! Why a command did not do what it should. Each text ends in what to do.
 
 use std::io;
+use std::path::PathBuf;
 
 use serde_json::Value;
 
@@ -37,6 +38,14 @@ pub enum Failure {
     /// The authority that should be trusted can't be used.
     #[error("{0}. Name it with --ca FILE or BRIGADE_CA")]
     Authority(#[from] tls::Error),
+    /// The token can't be read.
+    #[error("the token in {} can't be used: {why}", .path.display())]
+    TokenFile {
+        /// Where it should be.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
     /// The output can't be written.
     #[error("the output can't be written: {0}")]
     Output(#[from] io::Error),
@@ -70,7 +79,12 @@ impl Failure {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Unreachable { .. } => 3,
-            Self::Refused(_) | Self::Unknown { .. } | Self::Foreign { .. } | Self::Authority(_) | Self::Output(_) => 1,
+            Self::Refused(_)
+            | Self::Unknown { .. }
+            | Self::Foreign { .. }
+            | Self::Authority(_)
+            | Self::TokenFile { .. }
+            | Self::Output(_) => 1,
         }
     }
 }
@@ -80,6 +94,12 @@ fn hint(word: &str) -> Option<&'static str> {
         "unknown-order" => Some("brigade ctl orders list --status all"),
         "unknown-device" => Some("brigade ctl devices list"),
         "unknown-incident" => Some("brigade ctl incidents list"),
+        "unauthenticated" => Some(
+            "name a token: BRIGADE_TOKEN=… or --token-file FILE. A new kitchen's first one is in the file admin-token of the data directory of the node whose log says so",
+        ),
+        "forbidden" => Some("brigade ctl tokens list shows the roles, as an admin; docs/ACCESS.md what they allow"),
+        "unknown-token" => Some("brigade ctl tokens list"),
+        "last-admin" => Some("brigade ctl tokens add --role admin --name NAME"),
         "no-quorum" | "no-leader" => Some("brigade ctl cluster status shows which replicas are up"),
         _ => None,
     }

@@ -13,6 +13,8 @@ mod incidents;
 mod orders;
 mod status;
 mod table;
+pub mod token;
+mod tokens;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -38,6 +40,9 @@ pub struct Command {
     /// Who signs the replicas' certificates (PEM), for https. [env: BRIGADE_CA] [default: whom this machine trusts]
     #[arg(long, value_name = "FILE", global = true)]
     pub ca: Option<PathBuf>,
+    /// A file that holds the token to come with. [env: BRIGADE_TOKEN, the token itself]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub token_file: Option<PathBuf>,
     /// Print JSON instead of tables.
     #[arg(long, global = true)]
     pub json: bool,
@@ -69,6 +74,9 @@ pub enum What {
     /// The replicas: status, join, leave, transfer.
     #[command(subcommand)]
     Cluster(cluster::Cluster),
+    /// Who may use the API: list, add, revoke.
+    #[command(subcommand)]
+    Tokens(tokens::Tokens),
 }
 
 /// Runs the command on standard output; says on standard error why it could not.
@@ -86,7 +94,9 @@ pub async fn run(command: Command) -> ExitCode {
 pub async fn execute(command: Command, out: Out<'_>) -> Result<(), Failure> {
     let env = std::env::var("BRIGADE_API").ok();
     let urls = urls(&command.api, env.as_deref());
-    let session = Session { client: Client::new(urls.clone(), &dialer(&urls, command.ca)?), json: command.json };
+    let token = token::find(command.token_file.as_deref(), std::env::var("BRIGADE_TOKEN").ok())?;
+    let client = Client::new(urls.clone(), &dialer(&urls, command.ca)?, token.as_deref());
+    let session = Session { client, json: command.json };
     let done = match command.what {
         What::Status => status::run(&session, out).await,
         What::Orders(orders) => orders::run(&session, orders, out).await,
@@ -96,6 +106,7 @@ pub async fn execute(command: Command, out: Out<'_>) -> Result<(), Failure> {
         What::Incidents(incidents) => incidents::run(&session, incidents, out).await,
         What::Events(events) => events::run(&session, events, out).await,
         What::Cluster(cluster) => cluster::run(&session, cluster, out).await,
+        What::Tokens(tokens) => tokens::run(&session, tokens, out).await,
     };
     match done {
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

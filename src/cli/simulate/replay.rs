@@ -10,6 +10,7 @@ use crate::kitchen::{Recipe, RecipeId};
 use crate::simulate::plan::Arrival;
 use crate::tls::Dialer;
 
+use super::super::ctl::token;
 use super::menu::Menu;
 
 /// The largest page that the API gives.
@@ -49,11 +50,12 @@ struct Recipes {
     items: Vec<Recipe>,
 }
 
-/// The orders of a file or a replica, and the menu: the one that was named, or the kitchen's own, or for a file the built-in one.
+/// The orders of a file or a replica (with the token of BRIGADE_TOKEN, where it asks for one), and the menu: the one that was named, or the kitchen's own, or for a file the built-in one.
 pub async fn read(from: &str, named: Option<Menu>) -> Result<(Menu, Vec<Arrival>)> {
     let (menu, orders) = match from.starts_with("http://") || from.starts_with("https://") {
         true => {
-            let replica = Replica::new(from);
+            let token = token::find(None, std::env::var("BRIGADE_TOKEN").ok())?;
+            let replica = Replica::new(from, token.as_deref());
             let menu = match named {
                 Some(menu) => menu,
                 None => Menu::given(replica.get::<Recipes>("/v1/recipes?consistency=stale").await?.items)?,
@@ -111,8 +113,9 @@ struct Replica {
 }
 
 impl Replica {
-    fn new(base: &str) -> Self {
+    fn new(base: &str, token: Option<&str>) -> Self {
         let http = Dialer::plain().http().connect_timeout(Duration::from_secs(2));
+        let http = http.default_headers(token::headers(token));
         let http = http.timeout(Duration::from_secs(40)).build().expect("a plain client needs nothing that can fail");
         Self { base: base.trim_end_matches('/').to_owned(), http }
     }
