@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use reqwest::StatusCode;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -38,6 +39,17 @@ enum PollError {
     Http(#[from] reqwest::Error),
     #[error(transparent)]
     Exchange(#[from] ExchangeError),
+}
+
+impl PollError {
+    /// True when the kitchen answers, and does not let the backend in.
+    fn is_refusal(&self) -> bool {
+        let status = match self {
+            Self::Http(error) => error.status(),
+            Self::NoUrl | Self::Exchange(_) => None,
+        };
+        matches!(status, Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN))
+    }
 }
 
 /// The kitchens that this instance polls.
@@ -143,11 +155,16 @@ impl Backend {
 /// Exchanges with one kitchen again and again.
 async fn poll(backend: Backend, client: reqwest::Client, kitchen: Id) {
     let (mut tries, mut retry_ms) = (0, RETRY_MS.0);
-    let mut last = None;
+    let (mut last, mut is_refused) = (None, false);
     loop {
         match turn(&backend, &client, &kitchen, tries, &mut last).await {
-            Ok(()) => retry_ms = RETRY_MS.0,
+            Ok(()) => (retry_ms, is_refused) = (RETRY_MS.0, false),
             Err(error) => {
+                // Once: it is tried again all the time.
+                if error.is_refusal() && !std::mem::replace(&mut is_refused, true) {
+                    let what = "register it with an api_token of role backend that the kitchen added";
+                    tracing::warn!(%kitchen, %error, "Kitchen {kitchen} does not take the backend's token: {what}");
+                }
                 tracing::debug!(%kitchen, %error, "Kitchen {kitchen} was not polled: {error}");
                 metrics::counter!("brigade_backend_polls_failed_total").increment(1);
                 // Another replica may be the one that lives.

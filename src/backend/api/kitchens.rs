@@ -20,7 +20,7 @@ use super::problems::{Kind, Problem};
 use super::views::KitchenView;
 
 /// A kitchen as an operator registers it.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewKitchen {
     /// Its name; its id if this is missing.
@@ -35,13 +35,13 @@ pub struct NewKitchen {
     /// `http://host:port` of its replicas, for poll.
     #[serde(default)]
     urls: Vec<String>,
-    /// What the backend shows the kitchen, for poll.
+    /// A token of role `backend` that the kitchen added, for poll (docs/ACCESS.md).
     #[serde(default)]
     api_token: Option<String>,
 }
 
 /// A token, shown once.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 pub struct TokenView {
     /// The kitchen.
     kitchen: String,

@@ -15,7 +15,7 @@ use super::{Error, Store, flag, id, int, json, number, text, to_json};
 const NOWHERE_E6: i64 = 200_000_000;
 
 /// Who a kitchen is, as the operator registered it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Registration {
     /// Its id.
     pub id: Id,
@@ -29,6 +29,13 @@ pub struct Registration {
     pub urls: Vec<String>,
     /// What the backend shows the kitchen, for poll; empty for none.
     pub api_token: String,
+}
+
+/// Without the token.
+impl std::fmt::Debug for Registration {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Registration({} {:?} {:?} {:?} {:?})", self.id, self.name, self.place, self.mode, self.urls)
+    }
 }
 
 /// Who opens the connection.
