@@ -10,7 +10,7 @@ use process::{Ended, Kitchen, brigade, free_address, run};
 use serde_json::Value;
 
 /// Every command and subcommand.
-const COMMANDS: [&str; 46] = [
+const COMMANDS: [&str; 50] = [
     "",
     "controller",
     "backend",
@@ -54,6 +54,10 @@ const COMMANDS: [&str; 46] = [
     "ctl cluster join",
     "ctl cluster leave",
     "ctl cluster transfer",
+    "ctl tokens",
+    "ctl tokens list",
+    "ctl tokens add",
+    "ctl tokens revoke",
     "help",
     "ctl help",
     "nonsense",
