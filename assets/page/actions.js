@@ -1,5 +1,6 @@
 // What an operator may do, and the one dialog in which it is said: what will happen, who says so, and why.
 
+import { may } from "./access.js";
 import { ask } from "./link.js";
 import { h, patch } from "./dom.js";
 import { store } from "./store.js";
@@ -11,9 +12,10 @@ let opened = 0;
 
 /**
  * Asks for a confirmation. `choices` are [{ label, note, path, body, place, danger }]; one of them is carried out. With `place` the
- * person names a lane of a device as well. `facts` are lines above the choices.
+ * person names a lane of a device as well. `facts` are lines above the choices. What the role may not do is not offered.
  */
-export function confirm(title, choices, facts = []) {
+export function confirm(title, all, facts = []) {
+  const choices = all.filter(choice => may(choice.path));
   // Each opening is a form of its own: nothing is left of the reason that was given for something else.
   opened += 1;
   asked = { title, facts, choices, chosen: choices.length === 1 ? choices[0] : null, busy: false, fault: "" };
@@ -32,10 +34,10 @@ function draw() {
     facts.map(fact => h("p.soft", {}, fact)),
     choices.length > 1 ? h("fieldset", {}, h("legend", {}, "What is to be done"), choices.map(choose)) : choices.map(c => c.note && h("p", {}, capital(c.note), ".")),
     chosen?.place && h("label.field", { key: "place" }, "Where is it", h("select", { name: "place", required: true }, lanes())),
-    h("label.field", { key: "actor" }, "Your name", h("input", { name: "actor", required: true, maxlength: 100, autocomplete: "off", value: localStorage.getItem("actor") ?? "" })),
-    h("label.field", { key: "reason" }, "Reason", h("input", { name: "reason", required: true, maxlength: 200, autocomplete: "off" })),
+    choices.length > 0 && h("label.field", { key: "actor" }, "Your name", h("input", { name: "actor", required: true, maxlength: 100, autocomplete: "off", value: localStorage.getItem("actor") ?? "" })),
+    choices.length > 0 && h("label.field", { key: "reason" }, "Reason", h("input", { name: "reason", required: true, maxlength: 200, autocomplete: "off" })),
     fault && h("p.bad", { role: "alert" }, fault),
-    h("div.row", { key: "buttons" }, h("button", { type: "submit", disabled: busy, class: chosen?.danger ? "danger" : "main" }, chosen?.label ?? "Choose above"),
+    h("div.row", { key: "buttons" }, choices.length > 0 && h("button", { type: "submit", disabled: busy, class: chosen?.danger ? "danger" : "main" }, chosen?.label ?? "Choose above"),
       h("button", { type: "button", onclick: () => dialog.close() }, "Back")))]);
 }
 

@@ -1,5 +1,6 @@
 // The replicas, who is in charge and was, and how the kitchen stands with the main backend.
 
+import { may } from "./access.js";
 import { transfer } from "./actions.js";
 import { h } from "./dom.js";
 import { isMember, link } from "./link.js";
@@ -30,7 +31,7 @@ function member(m) {
   const answer = ready ? h("span.good", {}, "ready") : ready === false ? h("span.warn", {}, "not ready") : isMember() ? h("span.bad", {}, "no answer") : h("span.soft", {}, "not asked");
   return h("tr", { key: m.node }, h("td", {}, h("b", {}, String(m.node)), " ", h("small.soft", {}, m.api ?? "")), h("td", { class: ready === null ? "soft" : tone(role) }, role),
     h("td", { class: lag > 100 ? "bad" : "" }, lag === undefined || lag === null ? "?" : amount(lag, "entry", "entries")), h("td", {}, answer, h("small.soft", {}, reads)),
-    h("td", {}, role !== "leader" && h("button.quiet", { onclick: () => transfer(m.node), "aria-label": `hand leadership over to replica ${m.node}` }, "Hand over")));
+    h("td", {}, role !== "leader" && may("/v1/cluster/transfer") && h("button.quiet", { onclick: () => transfer(m.node), "aria-label": `hand leadership over to replica ${m.node}` }, "Hand over")));
 }
 
 /** Only the replica in charge speaks of its brokers. */

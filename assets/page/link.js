@@ -3,6 +3,8 @@
 // Nothing here knows what the kitchen is. The page was loaded from one replica; the others are learned from /v1/cluster (store.js) and
 // answer this page because its origin is the address of a member (src/http/origin.rs).
 
+import { access, enter, headers, refused } from "./access.js";
+
 /** Where the page reads at present, and how that goes. `skew` is the kitchen's clock minus the browser's. */
 export const link = { at: location.origin, state: "connecting", since: performance.now(), moves: 0, skew: 0 };
 
@@ -26,9 +28,11 @@ export const isMember = () => known.length === 0 || known.includes(location.orig
 
 /** One request. Throws an Error with a sentence for people, and `problem` where there is one. */
 export async function ask(path, { at = link.at, body, limitMs = READ_MS } = {}) {
-  const options = { signal: AbortSignal.timeout(limitMs), cache: "no-store" };
-  if (body) Object.assign(options, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+  const options = { signal: AbortSignal.timeout(limitMs), cache: "no-store", headers: headers() };
+  if (body) Object.assign(options, { method: "POST", headers: headers({ "content-type": "application/json" }), body: JSON.stringify(body) });
   const answer = await fetch(at + path, options);
+  // The stream is looked for anew, and that asks for a token.
+  if (answer.status === 401) { refused(); leave(); }
   const date = Date.parse(answer.headers.get("date") ?? "");
   if (date && Math.abs(date - Date.now() - link.skew) > 1_500) link.skew = date - Date.now();
   const json = await answer.json().catch(() => ({}));
@@ -74,6 +78,8 @@ export async function follow({ whence, told }) {
       if (at !== link.at) link.moves += 1;
       link.at = at;
       try {
+        if (!access.in) become("closed");
+        await enter(at);
         await read(`${at}/v1/events?after=${await whence()}`, told);
       } catch {
         // What broke does not matter: the answer is to look for a replica again.
@@ -88,7 +94,7 @@ export async function follow({ whence, told }) {
 async function read(url, told) {
   stream = new AbortController();
   const opening = setTimeout(leave, READ_MS);
-  const answer = await fetch(url, { signal: stream.signal, cache: "no-store", headers: { accept: "text/event-stream" } });
+  const answer = await fetch(url, { signal: stream.signal, cache: "no-store", headers: headers({ accept: "text/event-stream" }) });
   clearTimeout(opening);
   if (!answer.ok) throw Object.assign(new Error(answer.statusText), { status: answer.status });
   become("live");

@@ -1,5 +1,6 @@
 // Starts the page, and draws it: at most ten times a second, however many events come, and four times when none do, as countdowns run.
 
+import { access, may, who } from "./access.js";
 import { aboutKitchen, aboutZones } from "./actions.js";
 import { rate } from "./chart.js";
 import { cluster, linked } from "./cluster.js";
@@ -55,19 +56,20 @@ function head() {
   const zones = [...new Set((store.devices ?? []).map(d => d.zone))].filter(Boolean).sort(), held = k.held_zones.includes("");
   const state = { NORMAL: "good", OUT_OF_ORDER: "bad" }[k.state] ?? "warn";
   return [h("h1", {}, k.kitchen), h("span.pill", { class: state }, plain(k.status).replace("(", " (")), held && h("span.pill.bad", {}, "held"),
-    ...k.held_zones.filter(Boolean).map(zone => h("span.pill.bad", {}, `${zone} held`)), h("span", {}, summary()), linked(),
+    ...k.held_zones.filter(Boolean).map(zone => h("span.pill.bad", {}, `${zone} held`)), h("span", {}, summary()), linked(), who(),
     h("nav.row", { "aria-label": "Kitchen" },
-      h("button.danger", { onclick: () => aboutKitchen(held ? "resume" : "hold") }, held ? "Resume all" : "Hold all"),
-      zones.length > 0 && h("button", { onclick: () => aboutZones(zones) }, "Zones"),
-      h("button", { onclick: () => aboutKitchen(k.draining ? "undrain" : "drain") }, k.draining ? "Take orders again" : "Take no orders"),
+      may("/v1/kitchen/hold") && h("button.danger", { onclick: () => aboutKitchen(held ? "resume" : "hold") }, held ? "Resume all" : "Hold all"),
+      may("/v1/kitchen/hold") && zones.length > 0 && h("button", { onclick: () => aboutZones(zones) }, "Zones"),
+      may("/v1/kitchen/drain") && h("button", { onclick: () => aboutKitchen(k.draining ? "undrain" : "drain") }, k.draining ? "Take orders again" : "Take no orders"),
       h("a", { href: isTablet() ? "#" : "#tablet" }, isTablet() ? "Whole page" : "Tablet"))].filter(Boolean);
 }
 
 /** What is shown may be old: nobody must act on it without knowing. */
 function fault() {
   const old = performance.now() - store.readAt;
-  at("fault").hidden = old < OLD_MS;
-  document.body.classList.toggle("old", old >= OLD_MS);
+  // Who waits for a token knows why nothing comes.
+  at("fault").hidden = old < OLD_MS || !access.in;
+  document.body.classList.toggle("old", old >= OLD_MS || !access.in);
   // A moment and not a span: what is read aloud must not change each second.
   const when = new Date(Date.now() - old).toLocaleTimeString(), text = `No replica has answered since ${when}: what you see is old. The page goes on by itself.`;
   if (old >= OLD_MS && at("fault").textContent !== text) at("fault").textContent = text;

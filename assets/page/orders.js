@@ -1,5 +1,6 @@
 // Orders: open ones with age and promise, those to be handed out, those that lately ended; and the questions to people.
 
+import { may } from "./access.js";
 import { cancelOrder, decide, handOut } from "./actions.js";
 import { h } from "./dom.js";
 import { link } from "./link.js";
@@ -31,7 +32,7 @@ function order(o) {
     h("div.row", {}, h("b.id", {}, o.id), o.source !== "local" && o.source !== "LOCAL" && h("small.soft", {}, plain(o.source)), o.priority !== 0 && h("small.warn", {}, `priority ${o.priority}`),
       h("span.soft", {}, `age ${clock(Math.max(0, age(o)))}`),
       h("span.promise", {}, late ? `late by ${clock(-promise)}` : `${clock(promise)} left`),
-      h("button.quiet", { onclick: () => cancelOrder(o), "aria-label": `cancel order ${o.id}` }, "Cancel")),
+      may(`/v1/orders/${o.id}/cancellation`) && h("button.quiet", { onclick: () => cancelOrder(o), "aria-label": `cancel order ${o.id}` }, "Cancel")),
     h("ul.chips", {}, o.pizzas.map(chip)),
     o.discarded.length > 0 && h("small.warn", {}, `made again: ${o.discarded.map(d => plain(d.reason)).join(", ")}`));
 }
@@ -41,7 +42,7 @@ export function ready() {
   if (!store.handout) return [];
   if (!store.handout.length) return [h("p.soft", {}, "Nothing to hand out.")];
   return [h("ul.handouts", {}, store.handout.map(o => h("li", { key: o.id },
-    h("button.handout", { onclick: () => handOut(o), "aria-label": `hand out order ${o.id}` }, h("b", {}, o.id), h("span", {}, amount(o.items.length, "pizza")),
+    h("button.handout", { disabled: !may(`/v1/orders/${o.id}/collection`), onclick: () => handOut(o), "aria-label": `hand out order ${o.id}` }, h("b", {}, o.id), h("span", {}, amount(o.items.length, "pizza")),
       h("small.soft", {}, `ready for ${clock(Math.max(0, Date.now() + link.skew - Date.parse(o.ended_at)))}`)))))];
 }
 
@@ -65,7 +66,7 @@ function question(i) {
     h("p", {}, h("b", {}, capital(plain(i.kind))), " ", h("span.soft", {}, `question ${i.id}, for ${clock(since(i.raised_ago_ms, "incidents"))}`,
       itself !== undefined && ` · answers itself the safe way in ${clock(Math.max(0, left(itself, "incidents")))}`)),
     h("p.text", { role: "alert" }, i.question),
-    h("div.row", {}, i.decisions.map(d => h("button.main", { key: d, onclick: () => decide(i, d) }, capital(plain(d))))));
+    h("div.row", {}, i.decisions.map(d => h("button.main", { key: d, disabled: !may(`/v1/incidents/${i.id}/decision`), onclick: () => decide(i, d) }, capital(plain(d))))));
 }
 
 const escalation = e => h("p.escalation", { key: `e${e.id}` }, h("b.warn", {}, e.device), ` failed ${amount(e.failures, "time")} within ${Math.round(e.within_ms / 1000)} s, ${clock(since(e.ago_ms, "escalations"))} ago`);

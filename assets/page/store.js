@@ -1,6 +1,7 @@
 // What the page knows of the kitchen. An event only says that something changed: what is shown is always read, from the replica that
 // sent the event, so that nothing is reckoned here that the kitchen reckons. Reads are spaced, however many events come.
 
+import { access } from "./access.js";
 import { ask, isReady, leave, learn, link } from "./link.js";
 
 export const store = { why: new Map(), pizzas: new Map(), ready: new Map(), failovers: [], history: [], last: null, events: 0, readAt: performance.now() };
@@ -52,6 +53,7 @@ export function told(entry) {
 
 /** Starts what is due; main.js calls it often. */
 export function pump() {
+  if (!access.in) return;
   const now = performance.now();
   for (const read of READS) {
     const age = now - read.asked;

@@ -28,10 +28,11 @@ const fn script(path: &'static str, text: &'static str) -> File {
 
 const INDEX: File = File { path: "/", kind: HTML, text: include_str!("../../assets/kitchen.html") };
 
-const FILES: [File; 12] = [
+const FILES: [File; 13] = [
     File { path: "/brigade.css", kind: CSS, text: include_str!("../../assets/brigade.css") },
     File { path: "/kitchen.css", kind: CSS, text: include_str!("../../assets/kitchen.css") },
     script("/page/main.js", include_str!("../../assets/page/main.js")),
+    script("/page/access.js", include_str!("../../assets/page/access.js")),
     script("/page/dom.js", include_str!("../../assets/page/dom.js")),
     script("/page/words.js", include_str!("../../assets/page/words.js")),
     script("/page/link.js", include_str!("../../assets/page/link.js")),

@@ -11,21 +11,22 @@ import urllib.error
 import urllib.request
 
 
-def request(url, body=None, method=None):
+def request(url, body=None, method=None, token=None, key=None):
     data = None if body is None else json.dumps(body).encode()
-    asked = urllib.request.Request(url, data, {"content-type": "application/json"} if data else {}, method=method)
+    headers = {"content-type": data and "application/json", "authorization": token and f"Bearer {token}", "idempotency-key": key}
+    asked = urllib.request.Request(url, data, {name: value for name, value in headers.items() if value}, method=method)
     with urllib.request.urlopen(asked, timeout=10) as answer:
         return json.load(answer)
 
 
 class Kitchen:
-    """`brigade demo` with its three replicas. Ends with its `with` block.
+    """`brigade demo --closed` with its three replicas, which ask for tokens as a site does. Ends with its `with` block.
 
     The demo ends itself when a process dies that it did not kill, until its own orders are done. So it gets one, and the rest is placed here.
     """
 
     def __init__(self, program, orders=40, speed=10):
-        command = [program, "demo", "--orders", "1", "--speed", str(speed)]
+        command = [program, "demo", "--closed", "--orders", "1", "--speed", str(speed)]
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         self.apis = {}
         for line in self.process.stderr:
@@ -34,6 +35,9 @@ class Kitchen:
             if "stays open" in line:
                 break
         assert self.apis, "the demo did not start"
+        # The next line names the file of the admin's token.
+        with open(re.search(r"--token-file (\S+)", self.process.stderr.readline())[1]) as file:
+            self.token = file.read()
         # Promised soon, and overtaken by all others: it will be late.
         self.put("/v1/orders/table-0", {"items": ["margherita"] * 4, "promise_ms": 20_000, "priority": -10})
         menu = [recipe["id"] for recipe in self.get("/v1/recipes")["items"]]
@@ -57,11 +61,14 @@ class Kitchen:
     def put(self, path, body):
         return self.ask(path, body, "PUT")
 
-    def ask(self, path, body=None, method=None):
+    def add_token(self, name, role):
+        return self.ask("/v1/tokens", {"name": name, "role": role}, key=name)["token"]
+
+    def ask(self, path, body=None, method=None, key=None):
         """Of any replica that answers."""
         for api in self.apis.values():
             try:
-                return request(api + path, body, method)
+                return request(api + path, body, method, self.token, key)
             except urllib.error.HTTPError as error:
                 raise AssertionError(f"{path}: {error.read().decode()}") from error
             except OSError:

@@ -38,6 +38,49 @@ def press(text):
     return f"""[...document.querySelectorAll("button")].find(b => b.textContent.includes("{text}")).click()"""
 
 
+def type_token(token):
+    return f"""(() => {{
+        const door = document.getElementById("door");
+        if (!door.open) throw new Error("nobody asks for a token");
+        door.querySelector("[name=token]").value = "{token}";
+        door.querySelector("button[type=submit]").click();
+    }})()"""
+
+
+def at_the_door(browser, kitchen, folder):
+    """Without a token nothing is shown; a viewer sees the line and no button that acts; leaving forgets the token."""
+    browser.open(kitchen.apis[kitchen.in_charge()])
+    asks = "document.getElementById('door')?.open"
+    browser.wait_for("a token is asked for", asks)
+    browser.shoot(f"{folder}/door.png")
+    assert browser.run("document.querySelector('.device') === null && brigade.store.kitchen === undefined")
+    browser.run(type_token("brigade_mistyped"))
+    browser.wait_for("it is refused", "document.querySelector('#door [role=alert]')?.textContent.includes('not good')")
+    browser.run(type_token(kitchen.add_token("wall-screen", "viewer")))
+    browser.wait_for("the line", "document.querySelector('.device') !== null && brigade.link.state === 'live'")
+    browser.wait_for("who it is", "document.getElementById('head').textContent.includes('wall-screen')")
+    acting = "[...document.querySelectorAll('button')].filter(b => !b.disabled && /Hold|Cancel|Take|Hand over|Zones/.test(b.textContent)).map(b => b.textContent)"
+    assert browser.run(acting) == [], browser.run(acting)
+    browser.run("document.querySelector('.device-name').click()")
+    assert browser.run("document.querySelectorAll('#dialog input, #dialog button[type=submit]').length") == 0
+    browser.shoot(f"{folder}/viewer.png")
+    kitchen.ask("/v1/tokens/wall-screen", method="DELETE")
+    browser.wait_for("the revoked token is asked for again", asks)
+    browser.run("sessionStorage.clear()")
+    browser.open("about:blank")
+    browser.open(kitchen.apis[kitchen.in_charge()])
+    browser.wait_for("a token is asked for", asks)
+    browser.run(type_token(kitchen.token))
+    browser.wait_for("the page is live", "globalThis.brigade?.link.state === 'live'")
+    browser.wait_for("what an admin may do", f"{acting}.length > 3")
+    print("at the door: asked for a token, took one, lost it, and took another")
+
+
+def hold_a_key(browser, kitchen):
+    """Each replica's page has a tab's memory of its own."""
+    browser.call("Page.addScriptToEvaluateOnNewDocument", source=f"sessionStorage.setItem('brigade-token', '{kitchen.token}')")
+
+
 def load(browser, url):
     """First paint and bytes, over a few visits with an empty cache: the best is what the page costs, the rest is the machine."""
     paints = []
@@ -111,7 +154,7 @@ def keeps_up(browser, kitchen, seconds=10):
 
     def rattle(turn):
         while time.monotonic() < stop:
-            request(f"{api}/v1/devices/{device}/{'hold' if turn else 'resume'}", {"actor": "ann", "reason": "a test"})
+            request(f"{api}/v1/devices/{device}/{'hold' if turn else 'resume'}", {"actor": "ann", "reason": "a test"}, token=kitchen.token)
             turn = not turn
             time.sleep(0.02)
 
@@ -187,6 +230,8 @@ def lower_half(browser, folder):
 def main(program, folder):
     os.makedirs(folder, exist_ok=True)
     with Kitchen(program) as kitchen, Browser() as browser:
+        at_the_door(browser, kitchen, folder)
+        hold_a_key(browser, kitchen)
         load(browser, kitchen.apis[kitchen.in_charge()])
         time.sleep(8)
         pictures(browser, folder, "busy")
