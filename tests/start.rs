@@ -36,7 +36,7 @@ fn a_wrong_configuration_is_refused_by_the_name_of_its_key() {
         (more("[raft]\nheart_ms = 5"), vec!["\"raft.heart_ms\" is unknown", "heartbeat_ms"]),
         (more("[settings]\nlease_ms = -1"), vec!["settings.lease_ms"]),
         (more("[raft]\nheartbeat_ms = 9223372036854775807"), vec!["heartbeat_ms"]),
-        (more("not toml ["), vec!["line 7, column"]),
+        (more("not toml ["), vec!["line 8, column"]),
         (good.text().replace("nodes = [", &twin), vec!["two nodes have the id 1"]),
         (good.text().replace("node = 1\n", "node = 4\n"), vec!["node = 4 is not among the nodes"]),
         (good.text().replace("node = 1\n", ""), vec!["\"node\" is missing"]),
