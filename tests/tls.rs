@@ -9,8 +9,12 @@ use std::time::Duration;
 
 use brigade::tls::{Dialer, Identity};
 use process::{Process, brigade, free_address, run, wait_for};
+use reqwest::header::AUTHORIZATION;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
+
+/// The admin's, as the configuration names it: a site has certificates and tokens.
+const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
 /// A kitchen of three processes, a broker and a line of devices, all with certificates.
 struct Kitchen {
@@ -52,7 +56,9 @@ fn mosquitto(dir: &Path, address: &str) -> Process {
 }
 
 fn client(dialer: &Dialer) -> reqwest::Client {
-    dialer.http().timeout(Duration::from_secs(10)).tls_info(true).build().expect("a client")
+    let token = format!("Bearer {TOKEN}").parse().expect("a header");
+    let http = dialer.http().timeout(Duration::from_secs(10)).tls_info(true);
+    http.default_headers([(AUTHORIZATION, token)].into_iter().collect()).build().expect("a client")
 }
 
 impl Kitchen {
@@ -65,9 +71,10 @@ impl Kitchen {
         let config = |n: usize| {
             let text = format!(
                 "kitchen = \"k1\"\nnode = {}\ndata_dir = {:?}\nbrokers = [\"mqtts://{broker}\"]\nnodes = {nodes}\n\
-                 [tls]\ndir = {:?}\n[menu]\nspeed = 60\n",
+                 access = {{ admin_token_file = {:?} }}\n[tls]\ndir = {:?}\n[menu]\nspeed = 60\n",
                 n + 1,
                 dir.path().join(format!("data{}", n + 1)),
+                write(dir.path(), "admin-token", TOKEN),
                 dir.path().join(format!("certs/node-{}", n + 1)),
             );
             write(dir.path(), &format!("node{}.toml", n + 1), &text)
@@ -188,7 +195,9 @@ fn a_renewed_certificate_is_shown_without_a_restart_and_ctl_trusts_whom_it_is_to
     kitchen.cook("first");
 
     let (api, ca) = (format!("https://{}", kitchen.apis[0]), kitchen.path("ca.pem"));
-    let told = run(brigade(&["ctl", "--api", &api, "--ca", &ca.to_string_lossy(), "status"]));
+    let token = kitchen.dir.path().join("admin-token");
+    let (ca, token) = (ca.to_string_lossy(), token.to_string_lossy());
+    let told = run(brigade(&["ctl", "--api", &api, "--ca", &ca, "--token-file", &token, "status"]));
     assert_eq!(told.code(), 0, "{}", told.stderr);
     let untold = run(brigade(&["ctl", "--api", &api, "status"]));
     assert_eq!(untold.code(), 3, "{}", untold.stderr);
