@@ -5,6 +5,7 @@
 //! is tested there, with the same `mutation`: Raft's bodies, log entries and snapshot files in `src/raft/decoders.rs`, HTTP bodies and queries in
 //! `src/http/decoders.rs` (`cargo test --lib decoders`). Whole requests are sent by tests/http/fuzz.rs.
 
+mod asyncapi;
 mod files;
 mod mqtt;
 mod mutation;

@@ -1,5 +1,6 @@
 //! MQTT: every payload, from the golden files; topics; and who takes them in, a device's session and a tenure's intake.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use brigade::kitchen::Kitchen;
@@ -15,6 +16,11 @@ const LEAVES: [Leaf; 9] =
 
 /// Every golden message, and the leaf that its name says.
 fn golden() -> Vec<(Leaf, Vec<u8>)> {
+    golden_by_name().into_values().collect()
+}
+
+/// The same, by the names of their files.
+pub fn golden_by_name() -> BTreeMap<String, (Leaf, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/protocol");
     let read = |entry: std::io::Result<std::fs::DirEntry>| {
         let path = entry.expect("the folder can be read").path();
@@ -31,7 +37,7 @@ fn golden() -> Vec<(Leaf, Vec<u8>)> {
             Some("leader") => Leaf::Leader,
             other => panic!("{name}: no leaf is called {other:?}"),
         };
-        (leaf, std::fs::read(path).expect("a golden file can be read"))
+        (name, (leaf, std::fs::read(path).expect("a golden file can be read")))
     };
     std::fs::read_dir(folder).expect("there are golden files").map(read).collect()
 }
