@@ -15,10 +15,10 @@ use super::store::StoredConfiguration;
 #[serde(default, deny_unknown_fields)]
 pub struct Document {
     /// Recipes by name.
-    #[schema(value_type = BTreeMap<String, Object>)]
+    #[schema(value_type = BTreeMap<Id, Value>)]
     pub recipes: BTreeMap<Id, Value>,
     /// Settings by name.
-    #[schema(value_type = BTreeMap<String, Object>)]
+    #[schema(value_type = BTreeMap<String, Value>)]
     pub settings: BTreeMap<String, Value>,
 }
 

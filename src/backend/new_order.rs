@@ -15,14 +15,15 @@ pub const PROMISE_MS_MAX: Millis = 86_400_000;
 #[serde(deny_unknown_fields)]
 pub struct NewOrder {
     /// One recipe for each pizza, 1 to 100.
-    #[schema(value_type = Vec<String>)]
+    #[schema(min_items = 1, max_items = 100)]
     pub items: Vec<Id>,
     /// Higher goes first; 0 is usual.
     #[serde(default)]
+    #[schema(minimum = -128, maximum = 127)]
     pub priority: i8,
     /// With the client within so many milliseconds: 1 s to 24 h.
     #[serde(default = "half_an_hour")]
-    #[schema(value_type = u64)]
+    #[schema(value_type = u64, minimum = 1_000, maximum = 86_400_000)]
     pub promise_ms: Millis,
     /// Where the client is; counts for the choice of the kitchen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -34,8 +35,10 @@ pub struct NewOrder {
 #[serde(deny_unknown_fields)]
 pub struct Place {
     /// North is positive.
+    #[schema(minimum = -90, maximum = 90)]
     pub lat: f64,
     /// East is positive.
+    #[schema(minimum = -180, maximum = 180)]
     pub lon: f64,
 }
 

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use tokio::time::{Instant, timeout_at};
+use utoipa::IntoParams;
 
 use crate::leader::backend_sync::answer::Error as NotFollowed;
 use crate::leader::backend_sync::request::{self, What};
@@ -33,15 +34,19 @@ impl From<NotFollowed> for Problem {
 }
 
 /// `?wait_ms=5000`.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct Wait {
     /// How long to wait for an outcome if there is none; more than 6000 is taken as that.
     #[serde(default)]
     wait_ms: u64,
 }
 
-/// `GET /v1/backend/exchange`: all that the kitchen has to tell.
+/// `GET /v1/backend/exchange`: all that the kitchen has to tell the main backend, for poll mode.
+#[utoipa::path(get, path = "/v1/backend/exchange", operation_id = "tell_backend", tag = "backend", params(Wait),
+    responses((status = 200, body = ExchangeRequest, description = "docs/backend-protocol.md is the contract."), (status = 413, description = "too-large"),
+    (status = 503, description = "no-leader, no-quorum, outcome-unknown, stopping")))]
 pub async fn ask(State(api): State<Api>, Query(wait): Query<Wait>) -> Result<axum::Json<ExchangeRequest>, Problem> {
     let until = Instant::now() + Duration::from_millis(wait.wait_ms.min(WAIT_MS_MAX));
     let mut applied = api.node().applied_watch();
@@ -63,7 +68,9 @@ pub async fn ask(State(api): State<Api>, Query(wait): Query<Wait>) -> Result<axu
     Ok(axum::Json(asked))
 }
 
-/// `PUT /v1/backend/exchange`: the backend's answer.
+/// `PUT /v1/backend/exchange`: the main backend's answer, for poll mode.
+#[utoipa::path(put, path = "/v1/backend/exchange", operation_id = "heed_backend", tag = "backend", request_body = ExchangeAnswer,
+    responses((status = 204, description = "The kitchen follows it.")))]
 pub async fn answer(State(api): State<Api>, Json(answer): Json<ExchangeAnswer>) -> Result<StatusCode, Problem> {
     if answer.v != EXCHANGE_VERSION {
         let detail = format!("v is {}: this release reads {EXCHANGE_VERSION}", answer.v);

@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
+use utoipa::ToSchema;
 
 use crate::kitchen::NodeId;
 use crate::leader::Wish;
@@ -19,7 +20,8 @@ use super::extract::{Json, MaybeJson, Word};
 use super::problems::{Kind, Problem};
 use super::views::cluster::{BrokerView, ClusterView, LogView, MemberView, TenureView, TransferView};
 
-/// `GET /v1/cluster`: how the replica that answers sees it, also without a majority.
+/// `GET /v1/cluster`: the replicas, as the one that answers sees them, also without a majority.
+#[utoipa::path(get, path = "/v1/cluster", operation_id = "show_cluster", tag = "cluster", responses((status = 200, body = ClusterView)))]
 pub async fn show(State(api): State<Api>) -> Answer<ClusterView> {
     let (status, index) = (api.node().status(), api.node().applied_index());
     let options = api.node().options();
@@ -85,21 +87,27 @@ fn tenure(api: &Api) -> TenureView {
 }
 
 /// Whom to hand leadership to.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(json!({ "to": 2, "actor": "ann", "reason": "an update" })))]
 pub struct TransferBody {
     /// A voter; the one that has stored most, if it is missing.
     #[serde(default)]
+    #[schema(value_type = Option<u64>)]
     to: Option<NodeId>,
     /// Who says so.
     #[serde(default)]
+    #[schema(max_length = 100)]
     actor: Option<String>,
     /// Why.
     #[serde(default)]
+    #[schema(max_length = 200)]
     reason: Option<String>,
 }
 
-/// `POST /v1/cluster/transfer`.
+/// `POST /v1/cluster/transfer`: leadership is handed over.
+#[utoipa::path(post, path = "/v1/cluster/transfer", operation_id = "transfer_leadership", tag = "cluster", request_body = Option<TransferBody>,
+    responses((status = 200, body = TransferView), (status = 422, description = "no-such-voter"), (status = 503, description = "transfer-failed")))]
 pub async fn transfer(
     State(api): State<Api>,
     caller: Caller,
@@ -125,10 +133,12 @@ pub async fn transfer(
 const JOIN_WAIT: Duration = Duration::from_secs(5);
 
 /// A replica that joins.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(json!({ "node": 4, "peer": "10.0.0.14:7300", "api": "10.0.0.14:7400" })))]
 pub struct JoinBody {
     /// Its number: never one that was used before.
+    #[schema(value_type = u64)]
     node: NodeId,
     /// `host:port` where other replicas reach it.
     peer: String,
@@ -136,7 +146,9 @@ pub struct JoinBody {
     api: String,
 }
 
-/// `POST /v1/cluster/join`: it learns first, and votes when it has caught up. Safe to repeat, until the answer is 200.
+/// `POST /v1/cluster/join`: a new replica learns, and votes when it has caught up. Safe to repeat, until the answer is 200.
+#[utoipa::path(post, path = "/v1/cluster/join", operation_id = "join_cluster", tag = "cluster", request_body = JoinBody,
+    responses((status = 200, body = ClusterView), (status = 409, description = "members-unchanged"), (status = 503, description = "catching-up")))]
 pub async fn join(
     State(api): State<Api>,
     caller: Caller,
@@ -158,14 +170,18 @@ pub async fn join(
 }
 
 /// A replica that leaves.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(json!({ "node": 2 })))]
 pub struct LeaveBody {
     /// Its number.
+    #[schema(value_type = u64)]
     node: NodeId,
 }
 
-/// `POST /v1/cluster/leave`: it votes no longer, and is no member. Safe to repeat.
+/// `POST /v1/cluster/leave`: a replica votes no longer, and is no member. Safe to repeat.
+#[utoipa::path(post, path = "/v1/cluster/leave", operation_id = "leave_cluster", tag = "cluster", request_body = LeaveBody,
+    responses((status = 200, body = ClusterView), (status = 409, description = "members-unchanged")))]
 pub async fn leave(State(api): State<Api>, Json(body): Json<LeaveBody>) -> Result<Answer<ClusterView>, Problem> {
     api.node().leave(body.node).await?;
     tracing::info!(left = body.node, "Node {} left on request", body.node);

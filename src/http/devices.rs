@@ -1,8 +1,11 @@
 //! Devices, and an operator's word about them.
 
 use axum::extract::State;
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::kitchen::{Command, DeviceId, DeviceKind, Directive, Refusal};
+use crate::protocol::Id as IdText;
 
 use super::Api;
 use super::access::Caller;
@@ -11,23 +14,28 @@ use super::extract::{Consistency, Id, MaybeJson, Plain, Query, Word};
 use super::problems::{Kind, Problem};
 use super::views::Items;
 use super::views::device::DeviceView;
+use super::views::words::DeviceKindWord;
 
 /// `?kind=oven&state=IDLE`.
-#[derive(Clone, Debug, serde::Deserialize)]
+#[derive(Clone, Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct ListQuery {
     /// Only this kind.
     #[serde(default)]
+    #[param(value_type = Option<DeviceKindWord>, inline)]
     kind: Option<DeviceKind>,
-    /// Only those in this state.
+    /// Only those in this state: IDLE, BUSY, … in capitals or not.
     #[serde(default)]
     state: Option<String>,
     /// How fresh the answer must be.
     #[serde(default)]
+    #[param(inline)]
     consistency: Consistency,
 }
 
-/// `GET /v1/devices`.
+/// `GET /v1/devices`: the kitchen's devices.
+#[utoipa::path(get, path = "/v1/devices", operation_id = "list_devices", tag = "devices", params(ListQuery), responses((status = 200, body = Items<DeviceView>)))]
 pub async fn list(State(api): State<Api>, Query(q): Query<ListQuery>) -> Result<Answer<Items<DeviceView>>, Problem> {
     let wanted = |d: &&crate::kitchen::Device| {
         q.kind.is_none_or(|kind| d.facts.kind == kind)
@@ -40,7 +48,10 @@ pub async fn list(State(api): State<Api>, Query(q): Query<ListQuery>) -> Result<
     Ok(read.await?.map(|items| Items { items }))
 }
 
-/// `GET /v1/devices/{id}`.
+/// `GET /v1/devices/{id}`: one device with its lanes, failures and quarantine.
+#[utoipa::path(get, path = "/v1/devices/{id}", operation_id = "show_device", tag = "devices",
+    params(("id" = IdText, Path, description = "The device's id."), Plain),
+    responses((status = 200, body = DeviceView), (status = 404, description = "unknown-device")))]
 pub async fn show(
     State(api): State<Api>,
     Id(id): Id<DeviceId>,
@@ -50,15 +61,48 @@ pub async fn show(
     read.await?.or(|| Refusal::UnknownDevice { device: id.clone() }.into())
 }
 
-/// `POST /v1/devices/{id}/{directive}`.
-pub async fn direct(
-    State(api): State<Api>,
-    caller: Caller,
-    Id(id): Id<DeviceId>,
-    MaybeJson(said): MaybeJson<Word>,
+/// One route for each of an operator's words about a device.
+macro_rules! directives {
+    ($($(#[$doc:meta])* $name:ident = $path:literal $operation:literal $directive:ident;)*) => { $(
+        $(#[$doc])*
+        #[utoipa::path(post, path = $path, operation_id = $operation, tag = "devices", params(("id" = IdText, Path, description = "The device's id.")),
+            request_body = Option<Word>, responses((status = 200, body = DeviceView), (status = 404, description = "unknown-device"), (status = 409, description = "device-state")))]
+        pub async fn $name(
+            State(api): State<Api>,
+            caller: Caller,
+            Id(id): Id<DeviceId>,
+            MaybeJson(said): MaybeJson<Word>,
+        ) -> Result<Answer<DeviceView>, Problem> {
+            direct(&api, &caller, id, &said, Directive::$directive).await
+        }
+    )* };
+}
+
+directives! {
+    /// `POST /v1/devices/{id}/adopt`: a device belongs to this kitchen.
+    adopt = "/v1/devices/{id}/adopt" "adopt_device" Adopt;
+    /// `POST /v1/devices/{id}/drain`: a device finishes what it has, and gets nothing more.
+    drain = "/v1/devices/{id}/drain" "drain_device" Drain;
+    /// `POST /v1/devices/{id}/hold`: a device stops where it is.
+    hold = "/v1/devices/{id}/hold" "hold_device" Hold;
+    /// `POST /v1/devices/{id}/resume`: a device goes on, after hold, drain or maintenance.
+    resume = "/v1/devices/{id}/resume" "resume_device" Resume;
+    /// `POST /v1/devices/{id}/maintenance`: a technician has a device.
+    maintenance = "/v1/devices/{id}/maintenance" "maintain_device" Maintain;
+    /// `POST /v1/devices/{id}/release`: a device is let out of quarantine.
+    release = "/v1/devices/{id}/release" "release_device" Release;
+    /// `POST /v1/devices/{id}/retire`: a device is gone for good.
+    retire = "/v1/devices/{id}/retire" "retire_device" Retire;
+}
+
+async fn direct(
+    api: &Api,
+    caller: &Caller,
+    id: DeviceId,
+    said: &Word,
     directive: Directive,
 ) -> Result<Answer<DeviceView>, Problem> {
-    let (actor, reason) = (said.actor(&caller)?, said.reason()?);
+    let (actor, reason) = (said.actor(caller)?, said.reason()?);
     // Events name the actor: the reason goes with it.
     let actor = if reason.is_empty() { actor } else { format!("{actor} ({reason})") };
     api.write(Command::DirectDevice { device: id.clone(), directive, actor }).await?;

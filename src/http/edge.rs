@@ -27,7 +27,7 @@ pub async fn edge(State(api): State<Api>, request: Request, next: Next) -> Respo
     let route = request.extensions().get::<MatchedPath>().map_or("none".to_owned(), |p| p.as_str().to_owned());
     // Whatever the handler reads, it has at least this.
     let index = api.node().applied_index();
-    let mut response = if route == "/v1/events" {
+    let mut response = if route == super::events::PATH {
         next.run(request).await
     } else {
         timeout(REQUEST_LIMIT, next.run(request)).await.unwrap_or_else(|_| too_slow(&method).into_response())

@@ -15,6 +15,7 @@ use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
+use utoipa::IntoParams;
 
 use crate::raft::{EventsError, Observed, RaftNode};
 
@@ -23,7 +24,10 @@ use super::access::Caller;
 use super::answer::INDEX_HEADER;
 use super::extract::Query;
 use super::problems::{Kind, Problem};
-use super::views::event::{EntryView, EventPage};
+use super::views::event::{EntryView, EventMessage, EventPage};
+
+/// The path: what waits there bounds itself.
+pub const PATH: &str = "/v1/events";
 
 /// Entries per page of a stream, and the default and the most of a poll.
 const PAGE: usize = 256;
@@ -34,21 +38,32 @@ const WAIT_S_MAX: u64 = 60;
 const IDLE: Duration = Duration::from_secs(10);
 
 /// `?after=INDEX`, and for a poll `&wait=SECONDS&limit=N`.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct EventsQuery {
     /// Only what is behind this log index; now, if it is missing.
     #[serde(default)]
     after: Option<u64>,
     /// Makes it a long poll of so many seconds.
     #[serde(default)]
+    #[param(maximum = 60)]
     wait: Option<u64>,
-    /// How many entries a poll returns at most.
+    /// How many entries a poll returns at most; 256 if it is missing. Only for polls.
     #[serde(default)]
+    #[param(minimum = 1, maximum = 1_000)]
     limit: Option<usize>,
 }
 
-/// `GET /v1/events`.
+/// `GET /v1/events`: what happens, as server-sent events, or with `wait` as a long poll.
+///
+/// Each event of a stream has a log index as its `id` and one entry as its `data`. It goes on behind `Last-Event-ID`, or `after`, on any
+/// replica and also after a failover. An event without data only says how far the stream is; `event: gone` ends it when the replica's
+/// ring has lost what would come next.
+#[utoipa::path(get, path = "/v1/events", operation_id = "follow_events", tag = "events",
+    params(EventsQuery, ("Last-Event-ID" = Option<u64>, Header, description = "The id of the last event that was seen: goes before `after`.")),
+    responses((status = 200, description = "With `wait` a page, without it a stream.", content((EventPage = "application/json"), (EventMessage = "text/event-stream"))),
+    (status = 410, description = "events-gone"), (status = 503, description = "too-many-streams, storage")))]
 pub async fn events(
     State(api): State<Api>,
     caller: Caller,

@@ -10,6 +10,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::web::{JsonFault, parse_json};
 
@@ -31,6 +32,16 @@ where
         let text = params.iter().find(|(name, _)| *name == "id").map_or("", |(_, value)| value);
         text.parse().map(Self).map_err(|e: T::Err| Problem::new(Kind::BadId, e))
     }
+}
+
+/// How the path names a pizza, for the description.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "it is described, and read as an `Id`")]
+pub struct PizzaPath {
+    /// Order number, item, and generation.
+    #[param(pattern = r"^(0|[1-9]\d{0,18})\.(0|[1-9]\d{0,3})\.(0|[1-9]\d{0,3})$", example = "17.2.0")]
+    id: String,
 }
 
 /// The query string.
@@ -55,7 +66,7 @@ pub(super) fn parse_query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> 
 }
 
 /// How fresh an answer must be.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Consistency {
     /// Everything that was acknowledged anywhere before the request is in the answer.
@@ -66,11 +77,13 @@ pub enum Consistency {
 }
 
 /// The query of a read that has no other options.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct Plain {
     /// How fresh the answer must be.
     #[serde(default)]
+    #[param(inline)]
     pub consistency: Consistency,
 }
 
@@ -130,14 +143,17 @@ pub fn key_of<T: FromStr<Err: std::fmt::Display>>(headers: &HeaderMap, what: &st
 }
 
 /// Who asks for something, and why: for the record.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(json!({ "actor": "ann", "reason": "cleaning" })))]
 pub struct Word {
-    /// Who; at most 100 characters.
+    /// Who.
     #[serde(default)]
+    #[schema(max_length = 100)]
     pub actor: Option<String>,
-    /// Why; at most 200 characters.
+    /// Why.
     #[serde(default)]
+    #[schema(max_length = 200)]
     pub reason: Option<String>,
 }
 

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::kitchen::{Command, Refusal};
 
@@ -14,18 +15,21 @@ use super::views::Items;
 use super::views::incident::{DecisionBody, EscalationView, IncidentView};
 
 /// `?open=true`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct ListQuery {
     /// Only those that wait for an answer, or only those that have one.
     #[serde(default)]
     open: Option<bool>,
     /// How fresh the answer must be.
     #[serde(default)]
+    #[param(inline)]
     consistency: Consistency,
 }
 
-/// `GET /v1/incidents`.
+/// `GET /v1/incidents`: questions to people.
+#[utoipa::path(get, path = "/v1/incidents", operation_id = "list_incidents", tag = "people", params(ListQuery), responses((status = 200, body = Items<IncidentView>)))]
 pub async fn list(State(api): State<Api>, Query(q): Query<ListQuery>) -> Result<Answer<Items<IncidentView>>, Problem> {
     let read = api.read(q.consistency, |kitchen, now| {
         let incidents = kitchen.incidents().filter(|i| q.open.is_none_or(|open| open == i.answer.is_none()));
@@ -34,7 +38,10 @@ pub async fn list(State(api): State<Api>, Query(q): Query<ListQuery>) -> Result<
     Ok(read.await?.map(|items| Items { items }))
 }
 
-/// `POST /v1/incidents/{id}/decision`.
+/// `POST /v1/incidents/{id}/decision`: a person's word, on record.
+#[utoipa::path(post, path = "/v1/incidents/{id}/decision", operation_id = "decide_incident", tag = "people",
+    params(("id" = u64, Path, description = "The incident's number.")), request_body = DecisionBody,
+    responses((status = 200, body = IncidentView), (status = 404, description = "unknown-incident, unknown-device")))]
 pub async fn decide(
     State(api): State<Api>,
     caller: Caller,
@@ -55,7 +62,8 @@ pub async fn decide(
     seen.or(|| Refusal::UnknownIncident { incident: id }.into())
 }
 
-/// `GET /v1/escalations`.
+/// `GET /v1/escalations`: devices that failed too often.
+#[utoipa::path(get, path = "/v1/escalations", operation_id = "list_escalations", tag = "people", params(Plain), responses((status = 200, body = Items<EscalationView>)))]
 pub async fn escalations(
     State(api): State<Api>,
     Query(query): Query<Plain>,

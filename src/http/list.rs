@@ -3,6 +3,7 @@
 use axum::extract::State;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::kitchen::order::archive_number_key;
 use crate::kitchen::{ArchivedOrder, Kitchen, Millis, OrderId};
@@ -13,6 +14,7 @@ use super::answer::Answer;
 use super::extract::{Consistency, Query};
 use super::problems::{Kind, Problem};
 use super::views::order::{OrderPage, OrderView, StatusFilter};
+use super::views::words::StatusFilterWord;
 
 /// The largest page.
 const PAGE_MAX: usize = 500;
@@ -20,28 +22,33 @@ const PAGE_MAX: usize = 500;
 const LOOKED_AT_MAX: usize = 2_000;
 
 /// `?status=open&limit=50&cursor=…&order=newest`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct ListQuery {
-    /// Which orders; see `StatusFilter`.
+    /// Which orders: all of them, if it is missing.
     #[serde(default)]
+    #[param(value_type = Option<StatusFilterWord>, inline)]
     status: Option<String>,
-    /// How many; 1 to 500, 50 if missing.
+    /// How many; 50 if it is missing.
     #[serde(default)]
+    #[param(minimum = 1, maximum = 500)]
     limit: Option<usize>,
     /// Where the last page ended: its `next`.
     #[serde(default)]
     cursor: Option<u64>,
-    /// newest (the default) or oldest first.
+    /// Which of them come first.
     #[serde(default)]
+    #[param(inline)]
     order: Direction,
     /// How fresh the page must be.
     #[serde(default)]
+    #[param(inline)]
     consistency: Consistency,
 }
 
 /// Which way a list goes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum Direction {
     /// The latest order first.
@@ -66,7 +73,11 @@ struct Found {
     looked_upto: Option<u64>,
 }
 
-/// `GET /v1/orders`.
+/// `GET /v1/orders`: a page of orders, open and ended.
+///
+/// A page may be short and have a next one: go on while `next` is there.
+#[utoipa::path(get, path = "/v1/orders", operation_id = "list_orders", tag = "orders", params(ListQuery),
+    responses((status = 200, body = OrderPage), (status = 503, description = "storage")))]
 pub async fn list(State(api): State<Api>, Query(query): Query<ListQuery>) -> Result<Answer<OrderPage>, Problem> {
     let filter = query.status.as_deref().map_or(Ok(StatusFilter::All), str::parse);
     let filter = filter.map_err(|e| Problem::new(Kind::BadQuery, e))?;

@@ -12,7 +12,8 @@ use crate::kitchen::Kitchen;
 use super::Api;
 use super::views::cluster::ClusterView;
 
-/// `GET /metrics`.
+/// `GET /metrics`: what monitoring reads, in Prometheus' text form.
+#[utoipa::path(get, path = "/metrics", operation_id = "measure", tag = "monitoring", responses((status = 200, body = String, content_type = "text/plain")))]
 pub async fn metrics(State(api): State<Api>) -> impl IntoResponse {
     let mut page = Page::default();
     page.add_kitchen(&api.node().kitchen());

@@ -10,6 +10,7 @@ mod backend;
 mod cluster;
 #[cfg(test)]
 mod decoders;
+mod describe;
 mod devices;
 mod edge;
 mod events;
@@ -33,12 +34,15 @@ pub mod views;
 
 use std::sync::Arc;
 
-use axum::routing::{delete, get, post, put};
+use axum::body::Bytes;
 use axum::{Router, middleware};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use crate::kitchen::{Directive, Millis};
+use crate::kitchen::Millis;
 use crate::leader;
 use crate::raft::RaftNode;
 use crate::tls::Dialer;
@@ -88,6 +92,8 @@ pub struct Api(Arc<Inner>);
 
 struct Inner {
     sources: Sources,
+    /// `/openapi.json`.
+    description: Bytes,
     /// For forwarding to the leader.
     client: reqwest::Client,
     /// How often callers may ask.
@@ -104,19 +110,11 @@ const STREAMS_MAX: usize = 256;
 impl Api {
     /// All routes.
     pub fn router(sources: Sources) -> Router {
-        let client = forward::client(&sources.dialer);
+        let (router, description) = routes().split_for_parts();
+        let (description, client) = (describe::text(&description), forward::client(&sources.dialer));
         let (limits, told) = (access::Limits::new(&sources.access), access::Told::default());
         let streams = Arc::new(Semaphore::new(STREAMS_MAX));
-        let api = Self(Arc::new(Inner { sources, client, limits, told, streams }));
-        let router = Router::new()
-            .route("/livez", get(health::livez))
-            .route("/readyz", get(health::readyz))
-            .route("/metrics", get(metrics::metrics))
-            .merge(order_routes())
-            .merge(device_routes())
-            .merge(kitchen_routes())
-            .merge(operator_routes())
-            .merge(page::routes());
+        let api = Self(Arc::new(Inner { sources, description, client, limits, told, streams }));
         router
             .fallback(unknown_route)
             .method_not_allowed_fallback(method_not_allowed)
@@ -136,71 +134,77 @@ impl Api {
     }
 }
 
-fn order_routes() -> Router<Api> {
-    Router::new()
-        .route("/v1/orders", get(list::list).post(orders::create))
-        .route("/v1/orders/{id}", get(orders::show).put(orders::place).delete(orders::cancel))
-        .route("/v1/orders/{id}/history", get(history::show))
-        .route("/v1/orders/{id}/cancellation", post(orders::cancel))
-        .route("/v1/orders/{id}/collection", post(orders::collect))
-        .route("/v1/pizzas/{id}", get(pizzas::show))
-        .route("/v1/pizzas/{id}/explanation", get(quotes::explain_pizza))
-        .route("/v1/quotes", post(quotes::quote))
+/// Every route, with its description.
+fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::with_openapi(describe::Description::openapi())
+        .merge(order_routes())
+        .merge(device_routes())
+        .merge(kitchen_routes())
+        .merge(operator_routes())
+        .merge(page::routes())
+        .routes(routes!(health::livez))
+        .routes(routes!(health::readyz))
+        .routes(routes!(metrics::metrics))
+        .routes(routes!(describe::openapi))
 }
 
-/// The words in paths, and what they mean.
-const DIRECTIVES: [(&str, Directive); 7] = [
-    ("adopt", Directive::Adopt),
-    ("drain", Directive::Drain),
-    ("hold", Directive::Hold),
-    ("resume", Directive::Resume),
-    ("maintenance", Directive::Maintain),
-    ("release", Directive::Release),
-    ("retire", Directive::Retire),
-];
-
-fn device_routes() -> Router<Api> {
-    let router = Router::new()
-        .route("/v1/devices", get(devices::list))
-        .route("/v1/devices/{id}", get(devices::show))
-        .route("/v1/devices/{id}/explanation", get(quotes::explain_device));
-    DIRECTIVES.into_iter().fold(router, |router, (word, directive)| {
-        let handler = move |api, caller, id, said| devices::direct(api, caller, id, said, directive);
-        router.route(&format!("/v1/devices/{{id}}/{word}"), post(handler))
-    })
+fn order_routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(list::list, orders::create))
+        .routes(routes!(orders::show, orders::place, orders::withdraw))
+        .routes(routes!(history::show))
+        .routes(routes!(orders::cancel))
+        .routes(routes!(orders::collect))
+        .routes(routes!(pizzas::show))
+        .routes(routes!(quotes::explain_pizza))
+        .routes(routes!(quotes::quote))
 }
 
-fn kitchen_routes() -> Router<Api> {
-    Router::new()
-        .route("/v1/kitchen", get(kitchen::show))
-        .route("/v1/kitchen/drain", post(|api, caller, said| kitchen::drain(api, caller, said, true)))
-        .route("/v1/kitchen/undrain", post(|api, caller, said| kitchen::drain(api, caller, said, false)))
-        .route("/v1/kitchen/hold", post(|api, caller, zone| kitchen::hold(api, caller, zone, true)))
-        .route("/v1/kitchen/resume", post(|api, caller, zone| kitchen::hold(api, caller, zone, false)))
-        .route("/v1/kitchen/settings", get(recipes::settings).put(recipes::configure))
-        .route("/v1/statistics", get(kitchen::statistics))
-        .route("/v1/recipes", get(recipes::list))
-        .route("/v1/recipes/{id}", put(recipes::put).get(recipes::show))
+fn device_routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(devices::list))
+        .routes(routes!(devices::show))
+        .routes(routes!(quotes::explain_device))
+        .routes(routes!(devices::adopt))
+        .routes(routes!(devices::drain))
+        .routes(routes!(devices::hold))
+        .routes(routes!(devices::resume))
+        .routes(routes!(devices::maintenance))
+        .routes(routes!(devices::release))
+        .routes(routes!(devices::retire))
 }
 
-fn operator_routes() -> Router<Api> {
-    Router::new()
-        .route("/v1/incidents", get(incidents::list))
-        .route("/v1/incidents/{id}/decision", post(incidents::decide))
-        .route("/v1/escalations", get(incidents::escalations))
-        .route("/v1/events", get(events::events))
-        .route(backend::PATH, get(backend::ask).put(backend::answer))
-        .route("/v1/access", get(tokens::access))
-        .route("/v1/tokens", get(tokens::list).post(tokens::add))
-        .route("/v1/tokens/{id}", delete(tokens::revoke))
-        .route("/v1/cluster", get(cluster::show))
-        .route("/v1/cluster/transfer", post(cluster::transfer))
-        .route("/v1/cluster/join", post(cluster::join))
-        .route("/v1/cluster/leave", post(cluster::leave))
+fn kitchen_routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(kitchen::show))
+        .routes(routes!(kitchen::drain))
+        .routes(routes!(kitchen::undrain))
+        .routes(routes!(kitchen::hold))
+        .routes(routes!(kitchen::resume))
+        .routes(routes!(recipes::settings, recipes::configure))
+        .routes(routes!(kitchen::statistics))
+        .routes(routes!(recipes::list))
+        .routes(routes!(recipes::show, recipes::put))
+}
+
+fn operator_routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(incidents::list))
+        .routes(routes!(incidents::decide))
+        .routes(routes!(incidents::escalations))
+        .routes(routes!(events::events))
+        .routes(routes!(backend::ask, backend::answer))
+        .routes(routes!(tokens::access))
+        .routes(routes!(tokens::list, tokens::add))
+        .routes(routes!(tokens::revoke))
+        .routes(routes!(cluster::show))
+        .routes(routes!(cluster::transfer))
+        .routes(routes!(cluster::join))
+        .routes(routes!(cluster::leave))
 }
 
 async fn unknown_route() -> Problem {
-    Problem::new(Kind::UnknownRoute, "see docs/api.md for the routes")
+    Problem::new(Kind::UnknownRoute, "see /openapi.json for the routes")
 }
 
 async fn method_not_allowed() -> Problem {

@@ -4,11 +4,13 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use crate::defect;
 use crate::kitchen::order::archive_key;
 use crate::kitchen::rows::decode;
 use crate::kitchen::{ArchivedOrder, Command, Kitchen, Millis, NewOrder, Order, OrderId, RecipeId, Refusal, Reply};
+use crate::protocol::Id as IdText;
 
 use super::Api;
 use super::access::Caller;
@@ -18,20 +20,32 @@ use super::problems::{Kind, Problem};
 use super::views::order::OrderView;
 
 /// An order as its client states it; its id is in the path or in the key.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(json!({ "items": ["margherita", "funghi"], "priority": 0, "promise_ms": 1_800_000 })))]
 pub struct NewOrderBody {
-    /// One recipe for each pizza.
+    /// One recipe for each pizza: as many as the settings' `pizzas_per_order_max` allows.
+    #[schema(value_type = Vec<IdText>, min_items = 1, max_items = 1_000)]
     pub(super) items: Vec<RecipeId>,
     /// Higher goes first.
     #[serde(default)]
+    #[schema(minimum = -128, maximum = 127)]
     pub(super) priority: i8,
     /// Ready within so many milliseconds; the site's promise if it is missing.
     #[serde(default)]
+    #[schema(value_type = Option<u64>, maximum = 86_400_000)]
     pub(super) promise_ms: Option<Millis>,
 }
 
-/// `PUT /v1/orders/{id}`: 201 the first time, 200 when the same is asked again.
+/// `PUT /v1/orders/{id}`: an order is placed, under its client's id.
+///
+/// 201 the first time, 200 when the same is asked again: safe to repeat.
+#[utoipa::path(put, path = "/v1/orders/{id}", operation_id = "place_order", tag = "orders", params(("id" = IdText, Path, description = "The client's id for the order.")),
+    request_body = NewOrderBody,
+    responses((status = 201, body = OrderView, description = "It is accepted.", headers(("location" = String, description = "Where the order is."))),
+    (status = 200, body = OrderView, description = "The same was accepted before.", headers(("location" = String, description = "Where the order is."))),
+    (status = 422, description = "unknown-recipe, idempotency-key-reused"), (status = 429, description = "capacity-exceeded"),
+    (status = 503, description = "kitchen-draining, time-limit, storage"), (status = 507, description = "storage-low")))]
 pub async fn place(
     State(api): State<Api>,
     Id(id): Id<OrderId>,
@@ -58,6 +72,15 @@ pub async fn place(
 }
 
 /// `POST /v1/orders`: the same, with the id in the header Idempotency-Key.
+///
+/// 201 the first time, 200 when the same is asked again: safe to repeat with the same key.
+#[utoipa::path(post, path = "/v1/orders", operation_id = "place_order_by_key", tag = "orders",
+    params(("Idempotency-Key" = IdText, Header, description = "An id of the client's choice, which names the order: the same for every repetition.")),
+    request_body = NewOrderBody,
+    responses((status = 201, body = OrderView, description = "It is accepted.", headers(("location" = String, description = "Where the order is."))),
+    (status = 200, body = OrderView, description = "The same was accepted before.", headers(("location" = String, description = "Where the order is."))),
+    (status = 400, description = "missing-idempotency-key, bad-id"), (status = 422, description = "unknown-recipe, idempotency-key-reused"),
+    (status = 429, description = "capacity-exceeded"), (status = 503, description = "kitchen-draining, time-limit, storage"), (status = 507, description = "storage-low")))]
 pub async fn create(
     state: State<Api>,
     headers: HeaderMap,
@@ -67,7 +90,10 @@ pub async fn create(
     place(state, Id(id), body?).await
 }
 
-/// `GET /v1/orders/{id}`.
+/// `GET /v1/orders/{id}`: one order with its pizzas, open or ended.
+#[utoipa::path(get, path = "/v1/orders/{id}", operation_id = "show_order", tag = "orders",
+    params(("id" = IdText, Path, description = "The client's id for the order."), Plain),
+    responses((status = 200, body = OrderView), (status = 404, description = "unknown-order"), (status = 503, description = "storage")))]
 pub async fn show(
     State(api): State<Api>,
     Id(id): Id<OrderId>,
@@ -76,7 +102,18 @@ pub async fn show(
     api.find(query.consistency, &id, OrderView::open, OrderView::archived).await
 }
 
-/// `POST /v1/orders/{id}/cancellation` and `DELETE /v1/orders/{id}`.
+/// `DELETE /v1/orders/{id}`: the order is taken back, as by its cancellation.
+#[utoipa::path(delete, path = "/v1/orders/{id}", operation_id = "withdraw_order", tag = "orders", params(("id" = IdText, Path, description = "The client's id for the order.")),
+    request_body = Option<Word>, responses((status = 200, body = OrderView, description = "It is cancelled."), (status = 404, description = "unknown-order"),
+    (status = 409, description = "point-of-no-return"), (status = 503, description = "time-limit, storage")))]
+pub async fn withdraw(state: State<Api>, id: Id<OrderId>, said: MaybeJson<Word>) -> Result<Answer<OrderView>, Problem> {
+    cancel(state, id, said).await
+}
+
+/// `POST /v1/orders/{id}/cancellation`: the order is taken back.
+#[utoipa::path(post, path = "/v1/orders/{id}/cancellation", operation_id = "cancel_order", tag = "orders", params(("id" = IdText, Path, description = "The client's id for the order.")),
+    request_body = Option<Word>, responses((status = 200, body = OrderView, description = "It is cancelled."), (status = 404, description = "unknown-order"),
+    (status = 409, description = "point-of-no-return"), (status = 503, description = "time-limit, storage")))]
 pub async fn cancel(
     State(api): State<Api>,
     caller: Caller,
@@ -89,12 +126,17 @@ pub async fn cancel(
     api.find_here(&id, OrderView::open, OrderView::archived).await
 }
 
-/// `POST /v1/orders/{id}/collection`: it was handed out.
+/// `POST /v1/orders/{id}/collection`: the order was handed out.
+#[utoipa::path(post, path = "/v1/orders/{id}/collection", operation_id = "collect_order", tag = "orders", params(("id" = IdText, Path, description = "The client's id for the order.")),
+    request_body = Option<Word>, responses((status = 200, body = OrderView, description = "It is collected."), (status = 404, description = "unknown-order"),
+    (status = 409, description = "not-ready"), (status = 503, description = "time-limit, storage")))]
 pub async fn collect(
     State(api): State<Api>,
     Id(id): Id<OrderId>,
-    MaybeJson(_): MaybeJson<Word>,
+    MaybeJson(said): MaybeJson<Word>,
 ) -> Result<Answer<OrderView>, Problem> {
+    let (actor, reason) = (said.actor()?, said.reason()?);
+    tracing::info!(order.id = %id, actor, reason, "Order {id} is to be handed out, says {actor}: {reason}");
     api.write(Command::CollectOrder { order: id.clone() }).await?;
     api.find_here(&id, OrderView::open, OrderView::archived).await
 }

@@ -2,11 +2,14 @@
 //!
 //! Browsers keep the files and ask each time whether they are still the same: after an update nobody sees half an old page.
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use utoipa::openapi::path::{HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn, Paths};
+use utoipa::openapi::{ContentBuilder, Object, ResponseBuilder, Type};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::{Api, origin};
 
@@ -50,13 +53,37 @@ pub fn is_file(path: &str) -> bool {
 }
 
 /// The page and its files.
-pub fn routes() -> Router<Api> {
-    FILES.into_iter().fold(Router::new().route(INDEX.path, get(index)), |router, file| {
-        router.route(file.path, get(move |headers: HeaderMap| async move { serve(file, &headers) }))
+pub fn routes() -> OpenApiRouter<Api> {
+    FILES.into_iter().fold(OpenApiRouter::new().routes(routes!(index)), |router, file| {
+        let handler = get(move |headers: HeaderMap| async move { serve(file, &headers) });
+        router.routes((Vec::new(), described(file), handler))
     })
 }
 
-/// `GET /`. It may speak to the members of the kitchen and to nobody else.
+/// By hand, as the files have no handlers of their own.
+fn described(file: File) -> Paths {
+    let known = ParameterBuilder::new().name("If-None-Match").parameter_in(ParameterIn::Header);
+    let known = known.schema(Some(Object::with_type(Type::String)));
+    let media = file.kind.split(';').next().unwrap_or_default();
+    let whole = ResponseBuilder::new().description("The file.").content(media, ContentBuilder::new().build());
+    let operation = OperationBuilder::new()
+        .operation_id(Some(format!("load{}", file.path.replace(['/', '.'], "_"))))
+        .tag("page")
+        .summary(Some(format!("A file of the page: {}", file.path)))
+        .parameter(known.description(Some("The etag of what the browser has.")))
+        .response("200", whole)
+        .response("304", ResponseBuilder::new().description("It is still the same."));
+    let mut paths = Paths::new();
+    paths.add_path_operation(file.path, vec![HttpMethod::Get], operation.build());
+    paths
+}
+
+/// `GET /`: the page for people.
+///
+/// It may speak to the members of the kitchen and to nobody else.
+#[utoipa::path(get, path = "/", operation_id = "load_page", tag = "page",
+    params(("If-None-Match" = Option<String>, Header, description = "The etag of what the browser has.")),
+    responses((status = 200, body = String, description = "The page.", content_type = "text/html"), (status = 304, description = "It is still the same.")))]
 async fn index(State(api): State<Api>, headers: HeaderMap) -> Response {
     let members: Vec<String> = origin::addresses(&api).iter().map(|a| format!(" http://{a} https://{a}")).collect();
     let policy = format!(

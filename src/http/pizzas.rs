@@ -7,11 +7,13 @@ use crate::kitchen::{ArchivedOrder, Kitchen, Millis, Order, OrderId, PizzaId};
 
 use super::Api;
 use super::answer::Answer;
-use super::extract::{Id, Plain, Query};
+use super::extract::{Id, PizzaPath, Plain, Query};
 use super::problems::{Kind, Problem};
 use super::views::pizza::PizzaView;
 
-/// `GET /v1/pizzas/{id}`.
+/// `GET /v1/pizzas/{id}`: one pizza: where it is, when it is baked, when it burns.
+#[utoipa::path(get, path = "/v1/pizzas/{id}", operation_id = "show_pizza", tag = "orders", params(PizzaPath, Plain),
+    responses((status = 200, body = PizzaView), (status = 404, description = "unknown-pizza"), (status = 503, description = "storage")))]
 pub async fn show(
     State(api): State<Api>,
     Id(id): Id<PizzaId>,

@@ -19,10 +19,10 @@ pub use crate::web::TYPE_PREFIX;
 pub const NOT_APPLIED_HEADER: &str = "brigade-not-applied";
 
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $name:ident = $status:literal $word:literal $title:literal,)*) => {
+    ($(#[doc = $when:literal] $name:ident = $status:literal $word:literal $title:literal,)*) => {
         /// The stable types of problems.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Kind { $($(#[$doc])* $name,)* }
+        pub enum Kind { $(#[doc = $when] $name,)* }
 
         impl Kind {
             /// Every kind.
@@ -31,6 +31,11 @@ macro_rules! kinds {
             /// HTTP status, last part of the type, and title.
             pub fn spec(self) -> (u16, &'static str, &'static str) {
                 match self { $(Self::$name => ($status, $word, $title),)* }
+            }
+
+            /// When it is answered.
+            pub fn when(self) -> &'static str {
+                match self { $(Self::$name => $when.trim_ascii_start(),)* }
             }
         }
     };

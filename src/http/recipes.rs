@@ -3,6 +3,7 @@
 use axum::extract::State;
 
 use crate::kitchen::{Command, RecipeId, Reply};
+use crate::protocol::Id as IdText;
 
 use super::Api;
 use super::answer::Answer;
@@ -11,13 +12,17 @@ use super::problems::{Kind, Problem};
 use super::views::Items;
 use super::views::recipe::{RecipeBody, RecipeView, SettingsBody};
 
-/// `GET /v1/recipes`.
+/// `GET /v1/recipes`: the menu.
+#[utoipa::path(get, path = "/v1/recipes", operation_id = "list_recipes", tag = "menu", params(Plain), responses((status = 200, body = Items<RecipeView>)))]
 pub async fn list(State(api): State<Api>, Query(q): Query<Plain>) -> Result<Answer<Items<RecipeView>>, Problem> {
     let read = api.read(q.consistency, |kitchen, _| kitchen.recipes().map(RecipeView::of).collect());
     Ok(read.await?.map(|items| Items { items }))
 }
 
-/// `GET /v1/recipes/{id}`.
+/// `GET /v1/recipes/{id}`: one recipe of the menu.
+#[utoipa::path(get, path = "/v1/recipes/{id}", operation_id = "show_recipe", tag = "menu",
+    params(("id" = IdText, Path, description = "The recipe's name."), Plain),
+    responses((status = 200, body = RecipeView), (status = 404, description = "no-such-recipe")))]
 pub async fn show(
     State(api): State<Api>,
     Id(id): Id<RecipeId>,
@@ -27,7 +32,12 @@ pub async fn show(
     read.await?.or(|| no_such(&id))
 }
 
-/// `PUT /v1/recipes/{id}`: new or changed; pizzas that are begun keep what they were begun with.
+/// `PUT /v1/recipes/{id}`: a recipe is replaced whole, or new.
+///
+/// Pizzas that are begun keep what they were begun with.
+#[utoipa::path(put, path = "/v1/recipes/{id}", operation_id = "put_recipe", tag = "menu",
+    params(("id" = IdText, Path, description = "The recipe's name.")), request_body = RecipeBody,
+    responses((status = 200, body = RecipeView, description = "It is changed."), (status = 201, body = RecipeView, description = "It is new.")))]
 pub async fn put(
     State(api): State<Api>,
     Id(id): Id<RecipeId>,
@@ -41,12 +51,14 @@ pub async fn put(
     Ok(answer)
 }
 
-/// `GET /v1/kitchen/settings`.
+/// `GET /v1/kitchen/settings`: the site's settings.
+#[utoipa::path(get, path = "/v1/kitchen/settings", operation_id = "show_settings", tag = "menu", params(Plain), responses((status = 200, body = SettingsBody)))]
 pub async fn settings(State(api): State<Api>, Query(q): Query<Plain>) -> Result<Answer<SettingsBody>, Problem> {
     api.read(q.consistency, |kitchen, _| kitchen.settings().into()).await
 }
 
-/// `PUT /v1/kitchen/settings`.
+/// `PUT /v1/kitchen/settings`: the settings are replaced whole: a missing one is refused, not reset.
+#[utoipa::path(put, path = "/v1/kitchen/settings", operation_id = "put_settings", tag = "menu", request_body = SettingsBody, responses((status = 200, body = SettingsBody)))]
 pub async fn configure(
     State(api): State<Api>,
     Json(body): Json<SettingsBody>,

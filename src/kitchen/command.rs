@@ -26,6 +26,9 @@ pub struct Entry {
     pub command: Command,
 }
 
+/// The longest promise of an order: a day.
+pub const PROMISE_MS_MAX: Millis = 24 * 3_600_000;
+
 /// What is proposed to the Raft log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,7 +1,7 @@
 //! What clients ask for: place, cancel, collect; and how an order ends.
 
 use super::assignment::Assignment;
-use super::command::{NewOrder, Reply, Source};
+use super::command::{NewOrder, PROMISE_MS_MAX, Reply, Source};
 use super::event::Event;
 use super::feed::News;
 use super::ids::{Millis, OrderId};
@@ -74,9 +74,8 @@ impl Kitchen {
             let what = format!("an order has 1 to {most} pizzas, this one has {}", new.items.len());
             return Err(Refusal::Invalid { what });
         }
-        let day_ms = 24 * 3_600_000;
-        if new.promise_ms.is_some_and(|ms| ms > day_ms) {
-            return Err(Refusal::Invalid { what: format!("promise_ms is at most a day: {day_ms}") });
+        if new.promise_ms.is_some_and(|ms| ms > PROMISE_MS_MAX) {
+            return Err(Refusal::Invalid { what: format!("promise_ms is at most a day: {PROMISE_MS_MAX}") });
         }
         if let Some(recipe) = new.items.iter().find(|r| !self.recipes.contains(r)) {
             return Err(Refusal::UnknownRecipe { recipe: recipe.clone() });

@@ -10,6 +10,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::kitchen::Millis;
 
@@ -22,13 +23,14 @@ pub const EXCHANGE_VERSION: u8 = 1;
 pub const EXCHANGE_ITEMS_MAX: usize = 500;
 
 /// What a kitchen tells the backend.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ExchangeRequest {
     /// `EXCHANGE_VERSION`.
     pub v: u8,
     /// Names the numbering of `outcomes`: another one means that the kitchen's state was made anew or restored.
     pub series: Id,
     /// The kitchen's own time when this was written, in milliseconds. Means nothing to the backend, which sends it back.
+    #[schema(value_type = u64)]
     pub as_of: Millis,
     /// All open orders of the backend in this kitchen.
     #[serde(default)]
@@ -53,7 +55,7 @@ pub struct ExchangeRequest {
 }
 
 /// An order of the backend that a kitchen has, under one assignment.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 pub struct Held {
     /// The order.
     pub order: Id,
@@ -62,7 +64,7 @@ pub struct Held {
 }
 
 /// Something that the backend must learn; numbered without gap, delivered in order, at least once.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Outcome {
     /// From 1, in its series.
     pub number: u64,
@@ -74,7 +76,7 @@ pub struct Outcome {
 }
 
 /// What the backend must learn.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "news", rename_all = "snake_case")]
 pub enum News {
     /// An order of the backend came to another status.
@@ -101,12 +103,13 @@ pub enum News {
         /// So many failures …
         failures: u32,
         /// … within so many milliseconds.
+        #[schema(value_type = u64)]
         within_ms: Millis,
     },
 }
 
 /// How far a kitchen is with an order of the backend.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Progress {
     /// It is in the kitchen's state.
@@ -144,7 +147,7 @@ impl Progress {
 }
 
 /// How a kitchen is.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct Report {
     /// NORMAL, DEGRADED(prep 1/2), DRAINING, OUT_OF_ORDER(bake).
@@ -178,7 +181,7 @@ pub struct Report {
 }
 
 /// How many are up, of how many.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UpOf {
     /// Can work, or are at work.
     pub up: u32,
@@ -187,16 +190,18 @@ pub struct UpOf {
 }
 
 /// When something would be ready, from now, in milliseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct QuoteMs {
     /// In half of the cases by then.
+    #[schema(value_type = u64)]
     pub p50_ms: Millis,
     /// In 95 of 100 cases by then.
+    #[schema(value_type = u64)]
     pub p95_ms: Millis,
 }
 
 /// A line of a kitchen's log: what one log entry of its replicas caused.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct LogLine {
     /// The log index; several lines may share one.
@@ -216,13 +221,15 @@ pub struct LogLine {
 }
 
 /// What the backend tells a kitchen.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ExchangeAnswer {
     /// `EXCHANGE_VERSION`.
     pub v: u8,
     /// The request's, sent back.
+    #[schema(value_type = u64)]
     pub as_of: Millis,
     /// How long after `as_of` the kitchen may begin what it holds and what `assignments` name, in milliseconds: the assignment lease.
+    #[schema(value_type = u64)]
     pub lease_ms: Millis,
     /// Outcomes up to this number are kept.
     pub acknowledged: u64,
@@ -244,7 +251,7 @@ pub struct ExchangeAnswer {
 }
 
 /// An order that a kitchen is to cook.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Assignment {
     /// The order.
     pub order: Id,
@@ -255,11 +262,12 @@ pub struct Assignment {
     /// Higher goes first; 0 is usual.
     pub priority: i8,
     /// Ready within so many milliseconds from now.
+    #[schema(value_type = u64)]
     pub promise_ms: Millis,
 }
 
 /// An order that the client takes back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Cancellation {
     /// The order.
     pub order: Id,
@@ -270,14 +278,16 @@ pub struct Cancellation {
 }
 
 /// What kitchens follow. Recipes and settings have the form of the kitchen's own API, and are checked by the kitchen.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Configuration {
     /// Grows with every change.
     pub version: u64,
     /// Recipes by name: new, or changed. One that is missing stays as it is.
     #[serde(default)]
+    #[schema(value_type = BTreeMap<Id, Object>)]
     pub recipes: BTreeMap<Id, serde_json::Value>,
     /// Settings that are to be other than they are, by name.
     #[serde(default)]
+    #[schema(value_type = BTreeMap<String, Value>)]
     pub settings: BTreeMap<String, serde_json::Value>,
 }

@@ -7,13 +7,16 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::kitchen::ids::{BadId, ID_LENGTH_MAX, is_id};
 use crate::kitchen::{Action, DeviceId};
 
-/// Any id: 1 to 48 characters of `A-Z a-z 0-9 _ . : -`, cheap to clone.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// Any id: 1 to 48 characters of `A-Z a-z 0-9 _ . : -`.
+// Cheap to clone.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schema(value_type = String, pattern = "^[A-Za-z0-9_.:-]{1,48}$", examples("table-7"))]
 pub struct Id(Arc<str>);
 
 impl Id {

@@ -40,7 +40,7 @@ pub(crate) fn clear(store: &Store, batch: &mut WriteBatch, floor: u64) {
 
 /// At most `limit` entries with events, behind `index`.
 pub(crate) fn after(store: &Store, index: u64, limit: usize) -> Result<Vec<Observed>, EventsError> {
-    let rows = store.scan(EVENTS, log_key(index + 1).to_vec(), None).take(limit);
+    let rows = store.scan(EVENTS, log_key(index.saturating_add(1)).to_vec(), None).take(limit);
     let events = rows.map(|row| decode(&row?.1)).collect::<io::Result<_>>()?;
     // After the scan, so that what a prune took away meanwhile is noticed.
     match store.meta(key::EVENTS_FLOOR)? {

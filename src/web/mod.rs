@@ -2,11 +2,13 @@
 //!
 //! It knows no kitchen, no backend, and no problem of either. `http` (a replica) and `backend` use it.
 
+mod describe;
 mod document;
 mod json;
 mod serve;
 mod wall;
 
+pub use describe::{Conventions, Header, ProblemKind, Shape, complete, stream_message};
 pub use document::{Document, TYPE_PREFIX};
 pub use json::{JsonFault, parse_json};
 pub use serve::{Limits, Peer, serve, serve_with};

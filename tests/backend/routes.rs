@@ -1,10 +1,41 @@
 //! The API's description: what it names is there, and needs a token unless it says that it does not.
 
+#[path = "../described/mod.rs"]
+pub mod described;
+
+use std::sync::OnceLock;
+
+use described::{Description, Got};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
 use super::support::{Kind, Site};
 use brigade::tls::Dialer;
+
+const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/backend_openapi.json");
+
+fn description() -> &'static Description {
+    static READ: OnceLock<Description> = OnceLock::new();
+    READ.get_or_init(|| Description::read(GOLDEN))
+}
+
+/// The answer keeps to the description.
+#[track_caller]
+pub fn check_answer(method: &str, path: &str, got: &Got) {
+    description().check(method, path, got);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_description_is_the_golden_file() {
+    let site = Site::open(Kind::Sqlite).await.unwrap();
+    let answer = reqwest::get(format!("{}/openapi.json", site.first.url)).await.unwrap();
+    described::is_golden(&answer.text().await.unwrap(), GOLDEN);
+}
+
+#[test]
+fn every_operation_has_a_name_a_summary_and_an_answer_and_examples_keep_to_their_schemas() {
+    described::check_document(&description().document);
+}
 
 /// Every path and method of the description, with `{id}` filled in.
 fn operations(description: &Value) -> Vec<(Method, String, bool)> {

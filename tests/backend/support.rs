@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::kitchen::FakeKitchen;
 use super::postgres;
+use super::routes::described::Got;
 
 /// Which database a test runs against.
 #[derive(Clone, Copy, Debug)]
@@ -110,8 +111,12 @@ impl Instance {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let response = request.send().await.unwrap();
-        let (status, text) = (response.status(), response.text().await.unwrap());
+        let request = request.build().unwrap();
+        let (method, path) = (request.method().to_string(), request.url().path().to_owned());
+        let response = self.http.execute(request).await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let text = response.text().await.unwrap();
+        crate::routes::check_answer(&method, &path, &Got { status: status.as_u16(), headers: &headers, text: &text });
         (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
     }
 

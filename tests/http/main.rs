@@ -3,6 +3,7 @@
 mod access;
 mod cluster;
 mod ctl;
+mod description;
 mod doors;
 mod errors;
 mod events;

@@ -17,6 +17,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::description;
+
 /// A replica that runs.
 pub struct Member {
     pub node: RaftNode,
@@ -230,11 +232,17 @@ pub async fn ask(method: Method, url: String, body: Option<Value>) -> Answer {
     send(request).await
 }
 
+/// Sends a request; the answer keeps to the API's description.
 pub async fn send(request: reqwest::RequestBuilder) -> Answer {
-    let answer = request.send().await.unwrap();
+    let (client, request) = request.build_split();
+    let request = request.unwrap();
+    let (method, path) = (request.method().to_string(), request.url().path().to_owned());
+    let answer = client.execute(request).await.unwrap();
     let (status, headers) = (answer.status(), answer.headers().clone());
     assert!(headers.contains_key("brigade-node") && headers.contains_key("brigade-leader"), "{headers:?}");
-    Answer { status, headers, text: answer.text().await.unwrap() }
+    let answer = Answer { status, headers, text: answer.text().await.unwrap() };
+    description::check_answer(&method, &path, &answer);
+    answer
 }
 
 /// The first Some that `condition` gives; fails after half a minute.

@@ -24,15 +24,15 @@ pub struct Escalations {
     items: Vec<EscalationView>,
 }
 
-/// `GET /v1/escalations`.
-#[utoipa::path(get, path = "/v1/escalations", tag = "operation", responses((status = 200, body = Escalations)))]
+/// `GET /v1/escalations`: devices that failed too often, newest first.
+#[utoipa::path(get, path = "/v1/escalations", operation_id = "list_escalations", tag = "operation", responses((status = 200, body = Escalations)))]
 pub async fn list(State(backend): State<Backend>, Operator(_): Operator) -> Result<JsonBody<Escalations>, Problem> {
     let items = backend.store().escalations(LIMIT).await?;
     Ok(JsonBody(Escalations { items: items.into_iter().map(EscalationView::of).collect() }))
 }
 
 /// `POST /v1/escalations/{id}/acknowledgement`: somebody sees to it.
-#[utoipa::path(post, path = "/v1/escalations/{id}/acknowledgement", tag = "operation", params(("id" = u64, Path)), request_body(content = Option<Word>),
+#[utoipa::path(post, path = "/v1/escalations/{id}/acknowledgement", operation_id = "acknowledge_escalation", tag = "operation", params(("id" = u64, Path, description = "The escalation's number.")), request_body(content = Option<Word>),
     responses((status = 200, body = EscalationView), (status = 404, description = "unknown-escalation")))]
 pub async fn acknowledge(
     State(backend): State<Backend>,

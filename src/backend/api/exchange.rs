@@ -16,6 +16,7 @@ use super::problems::Problem;
 /// `?wait_ms=N`.
 #[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct ExchangeQuery {
     /// For how long the answer may wait for something to tell: at most 30000, and less where the lease is short.
     #[serde(default)]
@@ -23,8 +24,8 @@ pub struct ExchangeQuery {
 }
 
 /// `POST /v1/kitchens/{id}/exchange`: that kitchen's token only. docs/backend-protocol.md is the contract.
-#[utoipa::path(post, path = "/v1/kitchens/{id}/exchange", tag = "kitchens", params(("id" = String, Path), ExchangeQuery),
-    request_body(content = Object, description = "docs/backend-protocol.md"), responses((status = 200, body = Object), (status = 403, description = "another kitchen's token")))]
+#[utoipa::path(post, path = "/v1/kitchens/{id}/exchange", operation_id = "exchange", tag = "kitchens", params(("id" = protocol::Id, Path, description = "The kitchen's id."), ExchangeQuery),
+    request_body = ExchangeRequest, responses((status = 200, body = ExchangeAnswer, description = "docs/backend-protocol.md is the contract."), (status = 404, description = "unknown-kitchen")))]
 pub async fn exchange(
     State(backend): State<Backend>,
     Caller(caller): Caller,

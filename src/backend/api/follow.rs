@@ -18,7 +18,7 @@ use crate::protocol;
 use super::extract::{Client, Id};
 use super::orders::find;
 use super::problems::{Kind, Problem};
-use super::views::HistoryView;
+use super::views::{HistoryMessage, HistoryView};
 
 /// The longest poll.
 pub const WAIT_S_MAX: u64 = 60;
@@ -41,7 +41,7 @@ pub async fn wait_for(backend: &Backend, id: &protocol::Id, after: u64, wait_s: 
 }
 
 /// `GET /v1/orders/{id}/events`: its history as it grows; ends with the order. `Last-Event-ID` goes on behind a revision.
-#[utoipa::path(get, path = "/v1/orders/{id}/events", tag = "orders", params(("id" = String, Path)), responses((status = 200, description = "server-sent events", content_type = "text/event-stream", body = HistoryView)))]
+#[utoipa::path(get, path = "/v1/orders/{id}/events", operation_id = "follow_order", tag = "orders", params(("id" = protocol::Id, Path, description = "The client's id for the order."), ("Last-Event-ID" = Option<u64>, Header, description = "A revision of the order: the history goes on behind it.")), responses((status = 200, description = "server-sent events", content_type = "text/event-stream", body = HistoryMessage), (status = 400, description = "bad-query"), (status = 404, description = "unknown-order"), (status = 503, description = "too-many-streams")))]
 pub async fn events(
     State(backend): State<Backend>,
     Client(_): Client,

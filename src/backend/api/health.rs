@@ -13,13 +13,13 @@ use crate::telemetry;
 use super::problems::{Kind, Problem};
 
 /// `GET /livez`: the process answers.
-#[utoipa::path(get, path = "/livez", tag = "operation", security(()), responses((status = 200, body = String)))]
+#[utoipa::path(get, path = "/livez", operation_id = "ask_if_live", tag = "operation", security(()), responses((status = 200, body = String, content_type = "text/plain")))]
 pub async fn livez() -> &'static str {
     "alive\n"
 }
 
 /// `GET /readyz`: the database answers.
-#[utoipa::path(get, path = "/readyz", tag = "operation", security(()), responses((status = 200, body = String), (status = 503, description = "storage")))]
+#[utoipa::path(get, path = "/readyz", operation_id = "ask_if_ready", tag = "operation", security(()), responses((status = 200, body = String, content_type = "text/plain"), (status = 503, description = "storage")))]
 pub async fn readyz(State(backend): State<Backend>) -> Result<&'static str, Problem> {
     if backend.store().is_up().await {
         return Ok("ready\n");
@@ -28,7 +28,7 @@ pub async fn readyz(State(backend): State<Backend>) -> Result<&'static str, Prob
 }
 
 /// `GET /metrics`: Prometheus' text form.
-#[utoipa::path(get, path = "/metrics", tag = "operation", security(()), responses((status = 200, body = String)))]
+#[utoipa::path(get, path = "/metrics", operation_id = "measure", tag = "operation", security(()), responses((status = 200, body = String, content_type = "text/plain"), (status = 503, description = "storage")))]
 pub async fn metrics(State(backend): State<Backend>) -> Result<impl IntoResponse, Problem> {
     let mut page = String::new();
     let orders = backend.store().orders_by_state().await?;

@@ -25,6 +25,7 @@ use super::views::KitchenView;
 pub struct NewKitchen {
     /// Its name; its id if this is missing.
     #[serde(default)]
+    #[schema(max_length = 100)]
     name: Option<String>,
     /// Where it is.
     #[serde(default)]
@@ -34,11 +35,18 @@ pub struct NewKitchen {
     mode: Mode,
     /// `http://host:port` of its replicas, for poll.
     #[serde(default)]
+    #[schema(value_type = Vec<Url>)]
     urls: Vec<String>,
     /// A token of role `backend` that the kitchen added, for poll (docs/ACCESS.md).
     #[serde(default)]
     api_token: Option<String>,
 }
+
+/// `http://host:port` or `https://host:port`.
+#[derive(ToSchema)]
+#[schema(value_type = String, pattern = "^https?://")]
+#[expect(dead_code, reason = "it is described, and read as text")]
+struct Url(String);
 
 /// A token, shown once.
 #[derive(Serialize, ToSchema)]
@@ -50,7 +58,7 @@ pub struct TokenView {
 }
 
 /// `PUT /v1/kitchens/{id}`: 201 with its token the first time; later it changes who it is, and its token stays.
-#[utoipa::path(put, path = "/v1/kitchens/{id}", tag = "kitchens", params(("id" = String, Path)), request_body = NewKitchen,
+#[utoipa::path(put, path = "/v1/kitchens/{id}", operation_id = "register_kitchen", tag = "kitchens", params(("id" = protocol::Id, Path, description = "The kitchen's id.")), request_body = NewKitchen,
     responses((status = 201, body = TokenView), (status = 200, body = KitchenView)))]
 pub async fn put(
     State(backend): State<Backend>,
@@ -91,7 +99,7 @@ fn fault(new: &NewKitchen) -> Option<String> {
 }
 
 /// `POST /v1/kitchens/{id}/token`: a fresh one; the older ones are void.
-#[utoipa::path(post, path = "/v1/kitchens/{id}/token", tag = "kitchens", params(("id" = String, Path)), responses((status = 200, body = TokenView)))]
+#[utoipa::path(post, path = "/v1/kitchens/{id}/token", operation_id = "renew_kitchen_token", tag = "kitchens", params(("id" = protocol::Id, Path, description = "The kitchen's id.")), responses((status = 200, body = TokenView), (status = 404, description = "unknown-kitchen")))]
 pub async fn renew_token(
     State(backend): State<Backend>,
     Operator(_): Operator,
@@ -103,7 +111,7 @@ pub async fn renew_token(
 }
 
 /// `DELETE /v1/kitchens/{id}`: off the list, its tokens void. What it had not begun goes elsewhere once its lease is over.
-#[utoipa::path(delete, path = "/v1/kitchens/{id}", tag = "kitchens", params(("id" = String, Path)), responses((status = 204), (status = 404, description = "unknown-kitchen")))]
+#[utoipa::path(delete, path = "/v1/kitchens/{id}", operation_id = "retire_kitchen", tag = "kitchens", params(("id" = protocol::Id, Path, description = "The kitchen's id.")), responses((status = 204), (status = 404, description = "unknown-kitchen")))]
 pub async fn retire(State(backend): State<Backend>, Operator(_): Operator, Id(id): Id) -> Result<StatusCode, Problem> {
     let kitchen = id.clone();
     if !backend
@@ -129,15 +137,15 @@ pub struct Kitchens {
     items: Vec<KitchenView>,
 }
 
-/// `GET /v1/kitchens`.
-#[utoipa::path(get, path = "/v1/kitchens", tag = "kitchens", responses((status = 200, body = Kitchens)))]
+/// `GET /v1/kitchens`: the pool of kitchens.
+#[utoipa::path(get, path = "/v1/kitchens", operation_id = "list_kitchens", tag = "kitchens", responses((status = 200, body = Kitchens)))]
 pub async fn list(State(backend): State<Backend>, Operator(_): Operator) -> Result<JsonBody<Kitchens>, Problem> {
     let rows = backend.store().kitchens().await?;
     Ok(JsonBody(Kitchens { items: backend.kitchen_views(&rows).await? }))
 }
 
-/// `GET /v1/kitchens/{id}`.
-#[utoipa::path(get, path = "/v1/kitchens/{id}", tag = "kitchens", params(("id" = String, Path)), responses((status = 200, body = KitchenView)))]
+/// `GET /v1/kitchens/{id}`: one kitchen.
+#[utoipa::path(get, path = "/v1/kitchens/{id}", operation_id = "show_kitchen", tag = "kitchens", params(("id" = protocol::Id, Path, description = "The kitchen's id.")), responses((status = 200, body = KitchenView), (status = 404, description = "unknown-kitchen")))]
 pub async fn show(
     State(backend): State<Backend>,
     Operator(_): Operator,
@@ -164,8 +172,8 @@ pub struct MenuItem {
     ready_in_ms: u64,
 }
 
-/// `GET /v1/menu`.
-#[utoipa::path(get, path = "/v1/menu", tag = "orders", responses((status = 200, body = Menu)))]
+/// `GET /v1/menu`: what can be ordered now.
+#[utoipa::path(get, path = "/v1/menu", operation_id = "show_menu", tag = "orders", responses((status = 200, body = Menu)))]
 pub async fn menu(State(backend): State<Backend>, Client(_): Client) -> JsonBody<Menu> {
     let mut items: BTreeMap<String, MenuItem> = BTreeMap::new();
     let (directory, now) = (backend.directory(), backend.now());
@@ -194,8 +202,8 @@ pub struct Statistics {
     kitchens: BTreeMap<String, BTreeMap<String, u64>>,
 }
 
-/// `GET /v1/statistics`.
-#[utoipa::path(get, path = "/v1/statistics", tag = "operation", responses((status = 200, body = Statistics)))]
+/// `GET /v1/statistics`: counts, by kitchen and over all.
+#[utoipa::path(get, path = "/v1/statistics", operation_id = "count", tag = "operation", responses((status = 200, body = Statistics)))]
 pub async fn statistics(
     State(backend): State<Backend>,
     Operator(_): Operator,
@@ -230,7 +238,8 @@ impl Backend {
     }
 }
 
-async fn find(backend: &Backend, id: &protocol::Id) -> Result<KitchenRow, Problem> {
+/// The kitchen, or a problem.
+pub(super) async fn find(backend: &Backend, id: &protocol::Id) -> Result<KitchenRow, Problem> {
     backend.store().kitchen(id).await?.ok_or_else(|| unknown(id))
 }
 

@@ -21,23 +21,30 @@ const LIMIT_MAX: u32 = 500;
 /// `?status=open&kitchen=k1&limit=50&cursor=…`.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct ListQuery {
     /// all, open, ended, a status in lower case, or a classic status: new, in_progress, completed, failed.
     #[serde(default)]
+    #[param(
+        pattern = "^(all|open|ended|new|in_progress|completed|waiting|assigned|accepted|starting|ready|collected|cancelled|failed)$"
+    )]
     status: Option<String>,
     /// Of this kitchen.
     #[serde(default)]
+    #[param(value_type = Option<protocol::Id>)]
     kitchen: Option<String>,
     /// 1 to 500; 50 if it is missing.
     #[serde(default)]
+    #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
     /// The last page's `next`.
     #[serde(default)]
+    #[param(pattern = "^[0-9]{1,19}-[A-Za-z0-9_.:-]{1,48}$")]
     cursor: Option<String>,
 }
 
-/// `GET /v1/orders`.
-#[utoipa::path(get, path = "/v1/orders", tag = "orders", params(ListQuery), responses((status = 200, body = OrderPage)))]
+/// `GET /v1/orders`: a page of orders, newest first.
+#[utoipa::path(get, path = "/v1/orders", operation_id = "list_orders", tag = "orders", params(ListQuery), responses((status = 200, body = OrderPage)))]
 pub async fn list(
     State(backend): State<Backend>,
     Client(_): Client,

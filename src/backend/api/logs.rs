@@ -21,8 +21,8 @@ pub struct Lines {
     next: u64,
 }
 
-/// `GET /v1/logs`.
-#[utoipa::path(get, path = "/v1/logs", tag = "operation", params(LogFilter), responses((status = 200, body = Lines)))]
+/// `GET /v1/logs`: lines of kitchens' logs, oldest first.
+#[utoipa::path(get, path = "/v1/logs", operation_id = "list_logs", tag = "operation", params(LogFilter), responses((status = 200, body = Lines)))]
 pub async fn list(
     State(backend): State<Backend>,
     Operator(_): Operator,

@@ -2,6 +2,7 @@
 //!
 //! Routes and their description are one list, so that neither has what the other lacks. Handlers translate and decide nothing.
 
+mod describe;
 mod edge;
 mod escalations;
 mod exchange;
@@ -51,7 +52,7 @@ impl Backend {
         let (router, mut description) = described().split_for_parts();
         let components = description.components.get_or_insert_with(Default::default);
         components.add_security_scheme("token", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
-        let json: axum::body::Bytes = description.to_json().unwrap_or_default().into();
+        let json = describe::text(&description);
         router
             .route("/openapi.json", axum::routing::get(move || health::openapi(json.clone())))
             .fallback(unknown_route)

@@ -20,9 +20,9 @@ use super::problems::{Kind, Problem};
 use super::views::{HistoryView, OrderView};
 
 /// `PUT /v1/orders/{id}`: 201 the first time, 200 when the same is asked again.
-#[utoipa::path(put, path = "/v1/orders/{id}", tag = "orders", params(("id" = String, Path, description = "the client's id: 1 to 48 characters of A-Z a-z 0-9 _ . : -")),
+#[utoipa::path(put, path = "/v1/orders/{id}", operation_id = "place_order", tag = "orders", params(("id" = protocol::Id, Path, description = "The client's id for the order.")),
     request_body = NewOrder, responses((status = 201, body = OrderView), (status = 200, body = OrderView),
-    (status = 422, description = "invalid, unknown-recipe, idempotency-key-reused"), (status = 429, description = "capacity-exceeded"), (status = 503, description = "no-kitchen")))]
+    (status = 422, description = "unknown-recipe, idempotency-key-reused"), (status = 429, description = "capacity-exceeded"), (status = 503, description = "no-kitchen")))]
 pub async fn place(
     State(backend): State<Backend>,
     Client(client): Client,
@@ -42,8 +42,8 @@ pub async fn place(
 }
 
 /// `POST /v1/orders`: the same, with the id in the header Idempotency-Key.
-#[utoipa::path(post, path = "/v1/orders", tag = "orders", params(("idempotency-key" = String, Header, description = "names the order")),
-    request_body = NewOrder, responses((status = 201, body = OrderView), (status = 200, body = OrderView)))]
+#[utoipa::path(post, path = "/v1/orders", operation_id = "place_order_by_key", tag = "orders", params(("Idempotency-Key" = protocol::Id, Header, description = "names the order")),
+    request_body = NewOrder, responses((status = 201, body = OrderView), (status = 200, body = OrderView), (status = 400, description = "missing-idempotency-key, bad-id"), (status = 422, description = "unknown-recipe, idempotency-key-reused"), (status = 429, description = "capacity-exceeded"), (status = 503, description = "no-kitchen")))]
 pub async fn create(
     state: State<Backend>,
     client: Client,
@@ -62,17 +62,19 @@ pub async fn create(
 /// `?after_revision=N&wait=SECONDS`.
 #[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct ShowQuery {
     /// Waits until the order's revision is larger.
     #[serde(default)]
     after_revision: Option<u64>,
     /// For so many seconds at most: 0 to 60.
     #[serde(default)]
+    #[param(maximum = 60)]
     wait: Option<u64>,
 }
 
-/// `GET /v1/orders/{id}`.
-#[utoipa::path(get, path = "/v1/orders/{id}", tag = "orders", params(("id" = String, Path), ShowQuery), responses((status = 200, body = OrderView), (status = 404, description = "unknown-order")))]
+/// `GET /v1/orders/{id}`: one order, or its next change.
+#[utoipa::path(get, path = "/v1/orders/{id}", operation_id = "show_order", tag = "orders", params(("id" = protocol::Id, Path, description = "The client's id for the order."), ShowQuery), responses((status = 200, body = OrderView), (status = 404, description = "unknown-order")))]
 pub async fn show(
     State(backend): State<Backend>,
     Client(_): Client,
@@ -102,9 +104,9 @@ pub struct Word {
     pub reason: Option<String>,
 }
 
-/// `POST /v1/orders/{id}/cancellation`.
-#[utoipa::path(post, path = "/v1/orders/{id}/cancellation", tag = "orders", params(("id" = String, Path)), request_body(content = Option<Word>),
-    responses((status = 200, body = OrderView, description = "cancelled, or asked of the kitchen"), (status = 409, description = "point-of-no-return")))]
+/// `POST /v1/orders/{id}/cancellation`: the order is taken back.
+#[utoipa::path(post, path = "/v1/orders/{id}/cancellation", operation_id = "cancel_order", tag = "orders", params(("id" = protocol::Id, Path, description = "The client's id for the order.")), request_body(content = Option<Word>),
+    responses((status = 200, body = OrderView, description = "cancelled, or asked of the kitchen"), (status = 404, description = "unknown-order"), (status = 409, description = "point-of-no-return")))]
 pub async fn cancel(
     State(backend): State<Backend>,
     Client(client): Client,
@@ -117,8 +119,8 @@ pub async fn cancel(
     Ok(JsonBody(OrderView::of(&row, wall_ms())))
 }
 
-/// `DELETE /v1/orders/{id}`: the same as its cancellation.
-#[utoipa::path(delete, path = "/v1/orders/{id}", tag = "orders", params(("id" = String, Path)), responses((status = 200, body = OrderView), (status = 409, description = "point-of-no-return")))]
+/// `DELETE /v1/orders/{id}`: the order is taken back, as by its cancellation.
+#[utoipa::path(delete, path = "/v1/orders/{id}", operation_id = "withdraw_order", tag = "orders", params(("id" = protocol::Id, Path, description = "The client's id for the order.")), responses((status = 200, body = OrderView), (status = 404, description = "unknown-order"), (status = 409, description = "point-of-no-return")))]
 pub async fn withdraw(state: State<Backend>, client: Client, id: Id) -> Result<JsonBody<OrderView>, Problem> {
     cancel(state, client, id, MaybeJson(Word::default())).await
 }
@@ -130,8 +132,8 @@ pub struct Histories {
     items: Vec<HistoryView>,
 }
 
-/// `GET /v1/orders/{id}/history`.
-#[utoipa::path(get, path = "/v1/orders/{id}/history", tag = "orders", params(("id" = String, Path)), responses((status = 200, body = Histories)))]
+/// `GET /v1/orders/{id}/history`: what happened to an order, and why it is where it is.
+#[utoipa::path(get, path = "/v1/orders/{id}/history", operation_id = "show_order_history", tag = "orders", params(("id" = protocol::Id, Path, description = "The client's id for the order.")), responses((status = 200, body = Histories), (status = 404, description = "unknown-order")))]
 pub async fn history(
     State(backend): State<Backend>,
     Client(_): Client,
@@ -166,9 +168,9 @@ pub enum Decided {
     Wait,
 }
 
-/// `POST /v1/orders/{id}/decision`.
-#[utoipa::path(post, path = "/v1/orders/{id}/decision", tag = "orders", params(("id" = String, Path)), request_body = Decision,
-    responses((status = 200, body = OrderView), (status = 409, description = "order-state: only what is begun can be given up")))]
+/// `POST /v1/orders/{id}/decision`: an operator's word about an order that is begun in a kitchen out of reach.
+#[utoipa::path(post, path = "/v1/orders/{id}/decision", operation_id = "decide_order", tag = "orders", params(("id" = protocol::Id, Path, description = "The client's id for the order.")), request_body = Decision,
+    responses((status = 200, body = OrderView), (status = 404, description = "unknown-order"), (status = 409, description = "order-state")))]
 pub async fn decide(
     State(backend): State<Backend>,
     Operator(operator): Operator,
@@ -217,8 +219,8 @@ pub struct QuoteView {
     able: u64,
 }
 
-/// `POST /v1/quotes`: without ordering.
-#[utoipa::path(post, path = "/v1/quotes", tag = "orders", request_body = NewOrder, responses((status = 200, body = QuoteView), (status = 503, description = "no-kitchen")))]
+/// `POST /v1/quotes`: when and where an order would be ready, without ordering.
+#[utoipa::path(post, path = "/v1/quotes", operation_id = "quote_order", tag = "orders", request_body = NewOrder, responses((status = 200, body = QuoteView), (status = 422, description = "unknown-recipe"), (status = 429, description = "capacity-exceeded"), (status = 503, description = "no-kitchen")))]
 pub async fn quote(
     State(backend): State<Backend>,
     Client(_): Client,

@@ -1,22 +1,27 @@
 //! The configuration that kitchens follow: one document for all, one more for a kitchen that differs; replaced whole, by version.
 
+use std::borrow::Cow;
+
 use axum::Json as JsonBody;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::backend::Backend;
 use crate::backend::configuration::Document;
 use crate::backend::store;
 use crate::clock::wall_ms;
+use crate::protocol;
 
 use super::extract::{Id, Json, Operator};
+use super::kitchens::find;
 use super::problems::{Kind, Problem};
 
 /// A document with its version.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize)]
 pub struct ConfigurationView {
     /// Counts over all documents; 0 before the first.
     version: u64,
@@ -25,14 +30,35 @@ pub struct ConfigurationView {
     document: Document,
 }
 
+/// By hand: the document that is flattened into it refuses unknown fields when it is written, and `version` is none of its own.
+impl PartialSchema for ConfigurationView {
+    fn schema() -> RefOr<Schema> {
+        let RefOr::T(Schema::Object(document)) = Document::schema() else { unreachable!("a struct with named fields") };
+        let version = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
+        let version = version.description(Some("Counts over all documents; 0 before the first."));
+        let view = ObjectBuilder::from(document).additional_properties(None::<RefOr<Schema>>);
+        view.property("version", version).required("version").description(Some("A document with its version.")).into()
+    }
+}
+
+impl ToSchema for ConfigurationView {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("ConfigurationView")
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        Document::schemas(schemas);
+    }
+}
+
 /// `GET /v1/configuration`: what all kitchens follow.
-#[utoipa::path(get, path = "/v1/configuration", tag = "operation", responses((status = 200, body = ConfigurationView)))]
+#[utoipa::path(get, path = "/v1/configuration", operation_id = "show_configuration", tag = "operation", responses((status = 200, body = ConfigurationView)))]
 pub async fn show(State(backend): State<Backend>, Operator(_): Operator) -> Result<Response, Problem> {
     stored(&backend, "").await
 }
 
 /// `PUT /v1/configuration`: replaces it whole; `If-Match` with the version refuses when somebody else was first.
-#[utoipa::path(put, path = "/v1/configuration", tag = "operation", request_body = Document, responses((status = 200, body = ConfigurationView), (status = 412, description = "version-changed")))]
+#[utoipa::path(put, path = "/v1/configuration", operation_id = "put_configuration", tag = "operation", params(("If-Match" = Option<String>, Header, description = "The version that is replaced: refused when somebody else was first.", pattern = "^\"?[0-9]+\"?$")), request_body = Document, responses((status = 200, body = ConfigurationView), (status = 400, description = "bad-query"), (status = 412, description = "version-changed")))]
 pub async fn put(
     State(backend): State<Backend>,
     Operator(_): Operator,
@@ -43,13 +69,14 @@ pub async fn put(
 }
 
 /// `GET /v1/kitchens/{id}/configuration`: what this kitchen follows beside it.
-#[utoipa::path(get, path = "/v1/kitchens/{id}/configuration", tag = "operation", params(("id" = String, Path)), responses((status = 200, body = ConfigurationView)))]
+#[utoipa::path(get, path = "/v1/kitchens/{id}/configuration", operation_id = "show_kitchen_configuration", tag = "operation", params(("id" = protocol::Id, Path, description = "The kitchen's id.")), responses((status = 200, body = ConfigurationView), (status = 404, description = "unknown-kitchen")))]
 pub async fn show_for(State(backend): State<Backend>, Operator(_): Operator, Id(id): Id) -> Result<Response, Problem> {
+    find(&backend, &id).await?;
     stored(&backend, id.as_str()).await
 }
 
 /// `PUT /v1/kitchens/{id}/configuration`: goes before what is said for all, name by name.
-#[utoipa::path(put, path = "/v1/kitchens/{id}/configuration", tag = "operation", params(("id" = String, Path)), request_body = Document, responses((status = 200, body = ConfigurationView), (status = 412, description = "version-changed")))]
+#[utoipa::path(put, path = "/v1/kitchens/{id}/configuration", operation_id = "put_kitchen_configuration", tag = "operation", params(("id" = protocol::Id, Path, description = "The kitchen's id."), ("If-Match" = Option<String>, Header, description = "The version that is replaced: refused when somebody else was first.", pattern = "^\"?[0-9]+\"?$")), request_body = Document, responses((status = 200, body = ConfigurationView), (status = 400, description = "bad-query"), (status = 404, description = "unknown-kitchen"), (status = 412, description = "version-changed")))]
 pub async fn put_for(
     State(backend): State<Backend>,
     Operator(_): Operator,
@@ -57,6 +84,7 @@ pub async fn put_for(
     headers: HeaderMap,
     Json(document): Json<Document>,
 ) -> Result<Response, Problem> {
+    find(&backend, &id).await?;
     replace(&backend, id.as_str(), &headers, document).await
 }
 

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::backend::new_order::Place;
 use crate::backend::order::State;
@@ -116,6 +117,22 @@ impl HistoryView {
             what: row.what.clone(),
             why_this_kitchen: row.why.as_ref().and_then(|why| serde_json::to_value(why).ok()),
         }
+    }
+}
+
+/// One message of an order's stream, for the description.
+pub enum HistoryMessage {}
+
+impl PartialSchema for HistoryMessage {
+    fn schema() -> RefOr<Schema> {
+        crate::web::stream_message(HistoryView::name(), "A revision of the order: `Last-Event-ID` goes on behind it.")
+    }
+}
+
+impl ToSchema for HistoryMessage {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((HistoryView::name().into_owned(), HistoryView::schema()));
+        HistoryView::schemas(schemas);
     }
 }
 

@@ -14,6 +14,7 @@ use super::{Error, Store, id, int, number, text};
 /// Which lines are asked for, oldest first.
 #[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct LogFilter {
     /// Of this kitchen.
     #[serde(default)]
@@ -29,6 +30,7 @@ pub struct LogFilter {
     pub after: u64,
     /// So many at most: 1 to 1000.
     #[serde(default)]
+    #[param(minimum = 1, maximum = 1_000)]
     pub limit: Option<u32>,
 }
 

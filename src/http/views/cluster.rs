@@ -1,11 +1,14 @@
 //! The replicas, as one of them sees them.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::raft::Space;
 
+use super::words::RoleWord;
+
 /// The cluster.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ClusterView {
     /// Its name.
     pub cluster: String,
@@ -32,7 +35,7 @@ pub struct ClusterView {
 }
 
 /// The disk of the replica that answered.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 pub struct StorageView {
     /// True when new orders are refused for want of room.
     pub low: bool,
@@ -50,11 +53,12 @@ impl From<Space> for StorageView {
 }
 
 /// A voter.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct MemberView {
     /// Its number.
     pub node: u64,
     /// leader, follower, candidate, learner or stopped, as far as the answering replica knows.
+    #[schema(value_type = RoleWord)]
     pub role: String,
     /// Where its API is.
     pub api: Option<String>,
@@ -67,7 +71,7 @@ pub struct MemberView {
 }
 
 /// The log of the replica that answered.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct LogView {
     /// The last entry here.
     pub last: Option<u64>,
@@ -80,7 +84,7 @@ pub struct LogView {
 }
 
 /// What a replica says of being in charge.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct TenureView {
     /// Whether it gives the instructions.
     pub in_charge: bool,
@@ -101,7 +105,7 @@ pub struct TenureView {
 }
 
 /// One broker.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct BrokerView {
     /// Its address.
     pub url: String,
@@ -110,14 +114,14 @@ pub struct BrokerView {
 }
 
 /// After a hand-over.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 pub struct TransferView {
     /// Who leads now.
     pub leader: u64,
 }
 
 /// Whether a replica should get requests.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ReadyView {
     /// True when it should.
     pub ready: bool,

@@ -1,27 +1,35 @@
 //! A device as operators see it.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::kitchen::device::{LaneState, Quarantine, Recovery};
 use crate::kitchen::{Content, Device, Kitchen, Lane, Millis};
 
 use super::time::until;
 use super::word;
+use super::words::{
+    ActionWord, ConditionWord, DeviceKindWord, DeviceStateWord, LifeWord, ModeWord, RecoveryWord, StandingWord,
+};
 
 /// A device.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct DeviceView {
     /// Its id.
     pub id: String,
     /// robot.before_oven, robot.after_oven, oven, camera or human.
+    #[schema(value_type = DeviceKindWord)]
     pub kind: &'static str,
     /// One word: IDLE, BUSY, HELD, SUSPENDED, SUSPECT, LOST, STUCK, QUARANTINED, DRAINING, MAINTENANCE, PENDING or RETIRED.
+    #[schema(value_type = DeviceStateWord)]
     pub state: &'static str,
     /// Whether it counts for the kitchen's capacity.
     pub up: bool,
     /// PENDING, ADOPTED, DRAINING, MAINTENANCE or RETIRED.
+    #[schema(value_type = StandingWord)]
     pub standing: String,
     /// LIVE, SUSPECT, LOST or STUCK.
+    #[schema(value_type = LifeWord)]
     pub life: String,
     /// Held by an operator, or with its zone.
     pub held: bool,
@@ -34,14 +42,17 @@ pub struct DeviceView {
     /// Version of the device protocol.
     pub protocol: u32,
     /// Who may move it: AUTOMATIC, INTERVENED, MANUAL, SERVICE or STARTUP.
+    #[schema(value_type = ModeWord)]
     pub mode: String,
     /// IDLE, EXECUTE, HELD, SUSPENDED, STOPPED or ABORTED.
+    #[schema(value_type = ConditionWord)]
     pub condition: String,
     /// Emergency stop.
     pub estop: bool,
     /// Codes of its present errors.
     pub errors: Vec<String>,
     /// What it can do.
+    #[schema(value_type = Vec<ActionWord>)]
     pub actions: Vec<&'static str>,
     /// Grippers, slots or views.
     pub lanes: Vec<LaneView>,
@@ -58,11 +69,12 @@ pub struct DeviceView {
     /// The present quarantine.
     pub quarantine: Option<QuarantineView>,
     /// READY, CLEARING, SELF_TEST or TRIAL: how far it is on its way back.
+    #[schema(value_type = RecoveryWord)]
     pub recovery: &'static str,
 }
 
 /// A span without work.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct QuarantineView {
     /// How long it lasts yet; none waits for a person (`release`).
     pub ends_in_ms: Option<i64>,
@@ -71,9 +83,10 @@ pub struct QuarantineView {
 }
 
 /// One lane.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct LaneView {
     /// Its number within the device.
+    #[schema(value_type = u8)]
     pub lane: Lane,
     /// The pizza on it; `unknown` if there is something and the device does not know what.
     pub content: Option<String>,

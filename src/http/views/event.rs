@@ -1,15 +1,18 @@
 //! Facts as streams carry them: one message per log index, so that its id names a place to go on from.
 
 use serde::Serialize;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::kitchen::Event;
 use crate::raft::Observed;
 
 use super::time::rfc3339;
 use super::word;
+use super::words::EventWord;
 
 /// Everything that one log entry caused.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct EntryView {
     /// The log index.
     pub index: u64,
@@ -22,9 +25,10 @@ pub struct EntryView {
 }
 
 /// One fact: its name, and what it is about.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct EventView {
     /// order_accepted, pizza_changed, device_changed …
+    #[schema(value_type = EventWord)]
     pub event: &'static str,
     /// The order.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -145,8 +149,24 @@ impl EventView {
     }
 }
 
+/// One message of a stream, for the description: what a browser's `EventSource` hands on.
+pub enum EventMessage {}
+
+impl PartialSchema for EventMessage {
+    fn schema() -> RefOr<Schema> {
+        crate::web::stream_message(EntryView::name(), "A log index: `Last-Event-ID` goes on behind it.")
+    }
+}
+
+impl ToSchema for EventMessage {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((EntryView::name().into_owned(), EntryView::schema()));
+        EntryView::schemas(schemas);
+    }
+}
+
 /// What a long poll returns.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct EventPage {
     /// Entries with events, in order.
     pub items: Vec<EntryView>,

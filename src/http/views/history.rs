@@ -1,19 +1,22 @@
 //! What was tried for an order: every attempt of every generation.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::kitchen::pizza::{Judgement, PastAttempt};
 use crate::kitchen::{ArchivedOrder, Attempt, Kitchen, Millis, Order, Pizza};
 
 use super::time::{rfc3339, until};
 use super::word;
+use super::words::{OrderStatusWord, VerdictWord};
 
 /// An order's history. Spans count from its placing.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct HistoryView {
     /// The order.
     pub order: String,
     /// Where it is.
+    #[schema(value_type = OrderStatusWord)]
     pub status: &'static str,
     /// When it was placed.
     pub placed_at: String,
@@ -25,7 +28,7 @@ pub struct HistoryView {
 }
 
 /// What was tried with one pizza.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct PizzaHistory {
     /// The pizza.
     pub pizza: String,
@@ -38,7 +41,7 @@ pub struct PizzaHistory {
 }
 
 /// One try at a job.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct AttemptView {
     /// prep, load, bake, unload, inspect-…
     pub job: &'static str,
@@ -59,11 +62,12 @@ pub struct AttemptView {
 }
 
 /// What was said of a step, and when.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct TimedJudgement {
     /// The inspection.
     pub job: &'static str,
     /// PASS, FAIL or UNSURE; none if nobody judged it.
+    #[schema(value_type = Option<VerdictWord>)]
     pub verdict: Option<String>,
     /// When.
     pub after_ms: i64,

@@ -1,22 +1,27 @@
 //! Questions to people, and what they may answer.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::kitchen::incident::{Incident, Question};
 use crate::kitchen::{Decision, DeviceId, Escalation, Lane, Millis, Place};
+use crate::protocol::Id;
 
 use super::time::{rfc3339, until};
+use super::words::QuestionWord;
 
 /// A question.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct IncidentView {
     /// Its number.
     pub id: u64,
     /// where_is_pizza, clear_lane, judge_pizza, item_fails, twin_devices, obeys_another_controller, emergency_stop, remove_from_counter.
+    #[schema(value_type = QuestionWord)]
     pub kind: &'static str,
     /// The question in words, with the decisions that answer it.
     pub question: String,
     /// The decisions that answer it.
+    #[schema(value_type = Vec<DecisionWord>)]
     pub decisions: &'static [&'static str],
     /// The pizza concerned.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -29,6 +34,7 @@ pub struct IncidentView {
     pub device: Option<String>,
     /// The lane concerned.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u8>)]
     pub lane: Option<Lane>,
     /// When it was raised.
     pub raised_at: String,
@@ -44,7 +50,7 @@ pub struct IncidentView {
 }
 
 /// Who decided what.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct AnswerView {
     /// The decision, or what made the question go away.
     pub decision: String,
@@ -113,7 +119,8 @@ fn kind(question: &Question) -> (&'static str, &'static [&'static str]) {
 }
 
 /// What a person says.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[schema(examples(json!({ "decision": "lane_clear", "actor": "ann", "reason": "wiped it" })))]
 #[serde(deny_unknown_fields)]
 pub struct DecisionBody {
     /// What is decided.
@@ -122,13 +129,15 @@ pub struct DecisionBody {
     #[serde(default)]
     pub place: Option<PlaceBody>,
     /// Who decides.
+    #[schema(min_length = 1, max_length = 100, pattern = r"\S")]
     pub actor: String,
     /// Why.
+    #[schema(min_length = 1, max_length = 200, pattern = r"\S")]
     pub reason: String,
 }
 
 /// The decisions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DecisionWord {
     /// The pizza is gone: remake it.
@@ -150,12 +159,14 @@ pub enum DecisionWord {
 }
 
 /// A lane of a device.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlaceBody {
     /// The device.
+    #[schema(value_type = Id)]
     pub device: DeviceId,
     /// Its lane.
+    #[schema(value_type = u8, maximum = 255)]
     pub lane: Lane,
 }
 
@@ -179,7 +190,7 @@ impl DecisionBody {
 }
 
 /// A device that failed too often.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct EscalationView {
     /// Its number.
     pub id: u64,
@@ -188,6 +199,7 @@ pub struct EscalationView {
     /// So many failures …
     pub failures: u32,
     /// … within so many milliseconds.
+    #[schema(value_type = u64)]
     pub within_ms: Millis,
     /// When.
     pub at: String,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::kitchen::limit::{Line, lower_bound, steady_rate};
 use crate::kitchen::status::Capacity;
@@ -10,15 +11,17 @@ use crate::kitchen::{Kitchen, Millis, PizzaState, Recipe, RecipeId};
 
 use super::time::{rfc3339, until};
 use super::word;
+use super::words::{BottleneckWord, KitchenStateWord};
 
 /// The kitchen now.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct KitchenView {
     /// Its name.
     pub kitchen: String,
     /// NORMAL, DEGRADED(…), DRAINING or OUT_OF_ORDER(…), with the stages concerned.
     pub status: String,
     /// NORMAL, DEGRADED, DRAINING or OUT_OF_ORDER.
+    #[schema(value_type = KitchenStateWord)]
     pub state: String,
     /// Executors per stage.
     pub capacity: CapacityView,
@@ -51,7 +54,7 @@ pub struct KitchenView {
 }
 
 /// How the kitchen stands with the main backend.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct BackendView {
     /// How long its orders may still be begun without another word of it; 0 once that is over.
     pub lease_left_ms: u64,
@@ -64,7 +67,7 @@ pub struct BackendView {
 }
 
 /// Executors that are up, per stage.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 pub struct CapacityView {
     /// Before-oven robots.
     pub prep: UpOf,
@@ -77,7 +80,7 @@ pub struct CapacityView {
 }
 
 /// How many are up, of how many.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 pub struct UpOf {
     /// Can work, or are at work.
     pub up: u32,
@@ -86,7 +89,7 @@ pub struct UpOf {
 }
 
 /// The node in charge.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 pub struct InChargeView {
     /// Which node.
     pub node: u64,
@@ -97,18 +100,20 @@ pub struct InChargeView {
 }
 
 /// No schedule could be faster.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 pub struct LimitView {
     /// How many pizzas are not begun.
     pub queued_pizzas: usize,
     /// No schedule makes them in less time.
+    #[schema(value_type = u64)]
     pub lower_bound_ms: Millis,
     /// What bounds it: prep, ovens, finish, or the longest pizza.
+    #[schema(value_type = BottleneckWord)]
     pub bounded_by: &'static str,
 }
 
 /// What is made in an hour, and what could be.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 pub struct RateView {
     /// The rate of the last few pizzas.
     pub pizzas_per_hour: f64,
@@ -117,6 +122,7 @@ pub struct RateView {
     /// The first as a share of the second.
     pub efficiency_percent: f64,
     /// The stage that bounds it: prep, ovens or finish.
+    #[schema(value_type = BottleneckWord)]
     pub bottleneck: &'static str,
     /// One more executor there gives so much more.
     pub one_more_gives_percent: f64,
@@ -218,7 +224,7 @@ impl KitchenView {
 }
 
 /// Counts since the kitchen was founded.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct StatisticsView {
     /// Orders that are open.
     pub orders_open: usize,
@@ -245,7 +251,7 @@ pub struct StatisticsView {
 }
 
 /// How often promises were kept.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 pub struct PromisesView {
     /// Ready when promised.
     pub kept: u64,
@@ -254,7 +260,7 @@ pub struct PromisesView {
 }
 
 /// Orders by their end.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 pub struct EndedView {
     /// All packed, collected or not.
     pub ready: u64,

@@ -16,11 +16,13 @@ pub mod quote;
 pub mod recipe;
 pub mod time;
 pub mod token;
+pub mod words;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// A list.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Items<T> {
     /// What is in it.
     pub items: Vec<T>,

@@ -1,6 +1,7 @@
 //! An order as clients see it.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::kitchen::order::DiscardedPizza;
 use crate::kitchen::{ArchivedOrder, Kitchen, Millis, Order, OrderStatus};
@@ -8,19 +9,23 @@ use crate::kitchen::{ArchivedOrder, Kitchen, Millis, Order, OrderStatus};
 use super::pizza::PizzaView;
 use super::time::{rfc3339, until, wall_of};
 use super::word;
+use super::words::{ClassicStatusWord, OrderStatusWord, PizzaStateWord, SourceWord, SpoiledWord};
 
 /// An order.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct OrderView {
     /// The client's key.
     pub id: String,
     /// Its number: the log index that accepted it. Later orders have larger ones.
     pub number: u64,
     /// ACCEPTED, IN_PROGRESS, READY, COLLECTED, CANCELLED, FAILED or RETURNED.
+    #[schema(value_type = OrderStatusWord)]
     pub status: &'static str,
     /// new, in_progress, completed or failed.
+    #[schema(value_type = ClassicStatusWord)]
     pub classic_status: &'static str,
     /// local or backend.
+    #[schema(value_type = SourceWord)]
     pub source: String,
     /// Higher goes first.
     pub priority: i8,
@@ -52,13 +57,15 @@ pub struct OrderView {
 }
 
 /// A pizza that will not be delivered.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct DiscardedView {
     /// Its id.
     pub id: String,
     /// BURNT, DROPPED, JUDGED_BAD, STALE, BAKE_FAILED, LOST or CANCELLED.
+    #[schema(value_type = SpoiledWord)]
     pub reason: String,
     /// How far it had come.
+    #[schema(value_type = PizzaStateWord)]
     pub state: String,
     /// How long after the order was placed.
     pub after_ms: i64,
@@ -123,7 +130,7 @@ impl DiscardedView {
 }
 
 /// A page of orders.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct OrderPage {
     /// The orders.
     pub items: Vec<OrderView>,

@@ -1,6 +1,7 @@
 //! One pizza as people follow it.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::kitchen::order::DiscardedPizza;
 use crate::kitchen::pizza::Judgement;
@@ -8,9 +9,10 @@ use crate::kitchen::{Custody, Millis, Order, Pizza, Place};
 
 use super::time::until;
 use super::word;
+use super::words::{CustodyWord, PizzaStateWord, SpoiledWord, VerdictWord};
 
 /// A pizza.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct PizzaView {
     /// Its id: order number, item, generation.
     pub id: String,
@@ -19,10 +21,12 @@ pub struct PizzaView {
     /// How it is made.
     pub recipe: String,
     /// QUEUED, PREPPING, PREPPED, LOADING, BAKING, BAKED, UNLOADING, UNLOADED, SHELVED, FINISHING, FINISHED, PACKED, UNCERTAIN or DISCARDED.
+    #[schema(value_type = PizzaStateWord)]
     pub state: String,
     /// For how long it has been in this state; of an ended order, how long it was.
     pub since_ms: i64,
     /// Who has it: nobody, device, between, counter or unknown.
+    #[schema(value_type = CustodyWord)]
     pub custody: &'static str,
     /// The lane that has it, or that it comes from: `robot1/0`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,17 +57,19 @@ pub struct PizzaView {
     pub incident: Option<u64>,
     /// Why it will not be delivered.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<SpoiledWord>)]
     pub discarded: Option<String>,
     /// What cameras and persons said.
     pub judgements: Vec<JudgementView>,
 }
 
 /// What a camera or a person said of a step.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct JudgementView {
     /// The inspection.
     pub job: &'static str,
     /// PASS, FAIL or UNSURE; none if nobody judged it.
+    #[schema(value_type = Option<VerdictWord>)]
     pub verdict: Option<String>,
 }
 

@@ -1,6 +1,7 @@
 //! Quotes and explanations.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::kitchen::schedule::explain::Why;
 use crate::kitchen::schedule::forecast::Quote;
@@ -9,11 +10,13 @@ use crate::kitchen::{Kitchen, Millis};
 use super::time::wall_of;
 
 /// When an order would be ready.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct QuoteView {
     /// In half of the cases it is ready by then.
+    #[schema(value_type = u64)]
     pub ready_in_p50_ms: Millis,
     /// In 95 of 100 cases it is ready by then.
+    #[schema(value_type = u64)]
     pub ready_in_p95_ms: Millis,
     /// The first as wall time, for people.
     pub ready_at_p50: String,
@@ -22,6 +25,7 @@ pub struct QuoteView {
     /// How many pizzas that wait go first.
     pub pizzas_ahead: usize,
     /// What it would be promised for.
+    #[schema(value_type = u64)]
     pub promise_ms: Millis,
     /// Whether 95 of 100 such orders would be ready when promised.
     pub in_time: bool,
@@ -45,13 +49,14 @@ impl QuoteView {
 }
 
 /// Why something is as it is.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct WhyView {
     /// One word for programs.
     pub reason: &'static str,
     /// A sentence for people.
     pub text: String,
     /// When this is expected to change; null where the plan does not say.
+    #[schema(value_type = Option<u64>)]
     pub changes_in_ms: Option<Millis>,
 }
 

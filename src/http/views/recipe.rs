@@ -1,11 +1,17 @@
 //! Recipes and settings, as they are read and written. Both are replaced whole: read, change, put.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::kitchen::recipe::{Gates, NMinusOne, Settings};
 use crate::kitchen::{DeviceId, Gate, Millis, Recipe, RecipeId};
+use crate::protocol::Id;
+
+use super::words::NMinusOneWord;
 
 /// A recipe as it is read.
 #[derive(Clone, Debug, Serialize)]
@@ -20,24 +26,32 @@ pub struct RecipeView {
 }
 
 /// A recipe as it is written; its name is in the path.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RecipeBody {
     /// For people.
+    #[schema(max_length = 200)]
     pub title: String,
     /// From dough to topping on a before-oven robot.
+    #[schema(value_type = u64, minimum = 1, maximum = 14_400_000)]
     pub prep_ms: Millis,
     /// Into the oven, or out of it.
+    #[schema(value_type = u64, minimum = 1, maximum = 14_400_000)]
     pub transfer_ms: Millis,
     /// In the oven.
+    #[schema(value_type = u64, minimum = 1, maximum = 14_400_000)]
     pub bake_ms: Millis,
     /// How long a baked pizza may stay in the oven before it burns.
+    #[schema(value_type = u64, minimum = 1, maximum = 14_400_000)]
     pub window_ms: Millis,
     /// How long a prepared pizza may wait before its dough is stale.
+    #[schema(value_type = u64, minimum = 1, maximum = 14_400_000)]
     pub stale_ms: Millis,
     /// Slice and pack.
+    #[schema(value_type = u64, minimum = 1, maximum = 14_400_000)]
     pub finish_ms: Millis,
     /// Name of the oven's program.
+    #[schema(max_length = 100)]
     pub oven_program: String,
     /// Which steps a camera judges.
     #[serde(default)]
@@ -45,7 +59,7 @@ pub struct RecipeBody {
 }
 
 /// Which steps wait for a verdict.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct GatesBody {
     /// After the preparation.
@@ -57,7 +71,7 @@ pub struct GatesBody {
 }
 
 /// What a step does with cameras.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GateBody {
     /// No camera judges the step.
@@ -67,6 +81,28 @@ pub enum GateBody {
     Wanted,
     /// Without a verdict a person decides.
     Required,
+}
+
+/// By hand: what is flattened into it refuses unknown fields when it is written, and `id` and `version` are none of its own.
+impl PartialSchema for RecipeView {
+    fn schema() -> RefOr<Schema> {
+        let RefOr::T(Schema::Object(body)) = RecipeBody::schema() else { unreachable!("a struct with named fields") };
+        let body = ObjectBuilder::from(body).additional_properties(None::<RefOr<Schema>>);
+        let body = body.property("id", Id::schema()).required("id");
+        let version = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
+        let body = body.property("version", version.description(Some("Grows with every change."))).required("version");
+        body.description(Some("A recipe as it is read.")).into()
+    }
+}
+
+impl ToSchema for RecipeView {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("RecipeView")
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        RecipeBody::schemas(schemas);
+    }
 }
 
 impl RecipeView {
@@ -132,12 +168,20 @@ impl From<GateBody> for Gate {
     }
 }
 
+/// Of the settings: a shelf's name leads to how many slots it has.
+fn shelves() -> Schema {
+    let slots = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(16));
+    let shelves = ObjectBuilder::new().property_names(Some(Id::schema())).additional_properties(Some(slots));
+    let what = "Shelves on which after-oven robots put a pizza down, and how many slots each has: at most 8.";
+    shelves.max_properties(Some(8)).description(Some(what)).into()
+}
+
 macro_rules! settings {
-    ($($(#[$doc:meta])* $name:ident: $type:ty,)*) => {
+    ($($(#[$about:meta])* $name:ident: $type:ty,)*) => {
         /// The site's settings. All fields are written at once: a missing one is refused, not reset.
-        #[derive(Clone, Debug, Serialize, Deserialize)]
+        #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
         #[serde(deny_unknown_fields)]
-        pub struct SettingsBody { $($(#[$doc])* pub $name: $type,)* }
+        pub struct SettingsBody { $($(#[$about])* pub $name: $type,)* }
 
         impl From<&Settings> for SettingsBody {
             fn from(settings: &Settings) -> Self {
@@ -157,41 +201,60 @@ settings! {
     /// Adopt a device that announces itself at once; otherwise an operator says yes.
     adopt_at_once: bool,
     /// So many failures within `failure_window_ms` put a device into quarantine and reach the backend.
+    #[schema(minimum = 1, maximum = 1_000)]
     failures_max: u32,
     /// See `failures_max`.
+    #[schema(value_type = u64, minimum = 1, maximum = 14_400_000)]
     failure_window_ms: Millis,
     /// The first quarantine; each further one lasts twice as long.
+    #[schema(value_type = u64, minimum = 1, maximum = 14_400_000)]
     quarantine_ms: Millis,
     /// How long a kitchen that is out of order keeps the backend's orders that are not begun.
+    #[schema(value_type = u64, minimum = 1, maximum = 14_400_000)]
     return_after_ms: Millis,
     /// How long a start lease holds.
+    #[schema(value_type = u64, minimum = 1, maximum = 60_000)]
     lease_ms: Millis,
     /// How long after its last lease a task with `after` may still start.
+    #[schema(value_type = u64, minimum = 1, maximum = 600_000)]
     orphan_ms: Millis,
     /// The largest election timeout of the replicas.
+    #[schema(value_type = u64, minimum = 1, maximum = 60_000)]
     election_max_ms: Millis,
     /// How long an instruction may wait on its device before it expires.
+    #[schema(value_type = u64, minimum = 1, maximum = 600_000)]
     start_within_ms: Millis,
     /// How long past its watchdog a device may be silent about a task.
+    #[schema(value_type = u64, minimum = 1, maximum = 600_000)]
     stuck_grace_ms: Millis,
     /// How long a step waits for a camera that gives no verdict.
+    #[schema(value_type = u64, minimum = 1, maximum = 600_000)]
     verdict_wait_ms: Millis,
     /// How long a person has for a pizza whose place is uncertain.
+    #[schema(value_type = u64, minimum = 1, maximum = 14_400_000)]
     uncertain_ms: Millis,
     /// What must still hold if any one after-oven robot is lost: off, shelf or strict.
+    #[schema(value_type = NMinusOneWord)]
     n_minus_one: NMinusOne,
-    /// Shelves on which after-oven robots put a pizza down, and how many slots each has.
+    /// Shelves on which after-oven robots put a pizza down, and how many slots each has: at most 8, of 1 to 16 slots.
+    #[schema(schema_with = shelves)]
     shelves: BTreeMap<DeviceId, u8>,
     /// A pizza may be overtaken by pizzas that are promised up to so much later.
+    #[schema(value_type = u64, minimum = 1, maximum = 86_400_000)]
     overtake_ms: Millis,
     /// The promise of an order that names none.
+    #[schema(value_type = u64, minimum = 1, maximum = 86_400_000)]
     promise_ms: Millis,
     /// An order that could only be ready so long after its promise is refused.
+    #[schema(value_type = u64, minimum = 1, maximum = 2_592_000_000_u64)]
     admit_late_ms: Millis,
     /// How many pizzas one order may have.
+    #[schema(minimum = 1, maximum = 1_000)]
     pizzas_per_order_max: u32,
     /// How many pizzas may be open at once.
+    #[schema(minimum = 1, maximum = 1_000_000)]
     open_pizzas_max: u32,
     /// How often one item is made before a person decides.
+    #[schema(minimum = 1, maximum = 1_000)]
     remakes_max: u16,
 }
