@@ -5,7 +5,7 @@ CARGO ?= cargo
 DEMO  ?= --orders 20 --exit
 SEEDS ?= 10000
 
-.PHONY: help demo test verify fix build bench bench-schedule simulate chaos fleet power page monitoring mutants missing
+.PHONY: help demo test verify fix build bench bench-schedule simulate chaos fleet power page api-test monitoring mutants missing
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -34,6 +34,9 @@ page: build ## The page in a Chromium, with a leader killed; screenshots in targ
 
 monitoring: missing ## Metrics, alerts and dashboard, checked with Prometheus' own tool
 	scripts/with-promtool $(CARGO) test --test monitoring
+
+api-test: build ## Schemathesis against the kitchen's and the backend's API, as they describe themselves: SECONDS=120 SEED=7
+	API_SECONDS=$(SECONDS) API_SEED=$(SEED) scripts/api-test
 
 verify: missing ## Check format and lints; writes nothing
 	$(CARGO) fmt --check
