@@ -81,7 +81,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<()> {
         more_metrics: Some(Arc::new(telemetry::record())),
         stop: servers.clone(),
     };
-    let limits = http::Limits::default();
+    let limits = http::Limits { connections_max: http::CONNECTIONS_MAX, ..http::Limits::default() };
     let api_server = tokio::spawn(http::serve_with(api, http::Api::router(sources), limits, acceptor, servers.clone()));
     if let Some(traces) = config.traces.clone() {
         tokio::spawn(traces::follow(node.clone(), config.kitchen.to_string(), traces, servers.clone()));

@@ -33,6 +33,8 @@ pub async fn run(args: Args) -> ExitCode {
             return ExitCode::from(WRONG_CONFIGURATION);
         }
     };
+    // Every caller of the API holds one, and RocksDB its files.
+    super::backend::raise_open_files();
     telemetry::start(&config.log);
     let stop = match shutdown::on_signals() {
         Ok(stop) => stop,

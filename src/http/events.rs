@@ -1,7 +1,8 @@
 //! The stream of events: server-sent events, or long polls, from any log index that the ring still has, on any replica.
 //!
-//! What is sent is always read from the ring; the applied index only wakes. So there is no seam between past and present at which
-//! something could be missed or sent twice, and a replica that was brought up by a snapshot notices its gap.
+//! What is sent is always read from the ring, by each caller or once for all who are near its end (`recent`); the applied index only wakes. So
+//! there is no seam between past and present at which something could be missed or sent twice, and a replica that was brought up by a
+//! snapshot notices its gap.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -13,18 +14,20 @@ use axum::response::{IntoResponse, Response};
 use futures::Stream;
 use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, watch};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 use utoipa::IntoParams;
 
-use crate::raft::{EventsError, Observed, RaftNode};
+use crate::raft::{EventsError, RaftNode};
 
 use super::Api;
 use super::access::Caller;
 use super::answer::INDEX_HEADER;
 use super::extract::Query;
 use super::problems::{Kind, Problem};
-use super::views::event::{EntryView, EventMessage, EventPage};
+use super::recent::Line;
+use super::views::event::{EventMessage, EventPage};
+use super::{Api, STREAMS_MAX};
 
 /// The path: what waits there bounds itself.
 pub const PATH: &str = "/v1/events";
@@ -36,6 +39,10 @@ const POLL_MAX: usize = 1_000;
 const WAIT_S_MAX: u64 = 60;
 /// An idle stream says where it is this often: proxies keep it, and the next Last-Event-ID does not fall off the ring.
 const IDLE: Duration = Duration::from_secs(10);
+
+/// With many followers each is told a little later, several entries at once: all of them together are told so often, in a second.
+/// A thousand are told five times a second each, and cost orders nothing.
+const TOLD_PER_S: u32 = 5_000;
 
 /// `?after=INDEX`, and for a poll `&wait=SECONDS&limit=N`.
 #[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
@@ -94,7 +101,7 @@ async fn poll(mut tail: Tail, wait_s: u64, limit: usize) -> Result<Response, Pro
     }
     let until = Instant::now() + Duration::from_secs(wait_s);
     let entries = tail.next_until(until, limit).await?;
-    let page = EventPage { items: entries.iter().map(EntryView::of).collect(), next: tail.after };
+    let page = EventPage { items: entries.into_iter().map(|line| line.entry).collect(), next: tail.after };
     let mut response = axum::Json(page).into_response();
     response.headers_mut().insert(INDEX_HEADER, HeaderValue::from(tail.after));
     Ok(response)
@@ -115,7 +122,7 @@ fn messages(
     api: Api,
     caller: Caller,
     mut tail: Tail,
-    first: Vec<Observed>,
+    first: Vec<Line>,
     place: OwnedSemaphorePermit,
 ) -> impl Stream<Item = Result<Message, Infallible>> {
     async_stream::stream! {
@@ -130,6 +137,7 @@ fn messages(
                 // Only an id: browsers note it and show nothing.
                 yield Ok(Message::default().id(tail.after.to_string()));
             }
+            tail.pause().await;
             // A token that was revoked ends what it began, at the latest when the stream next says where it is.
             if tail.stop.is_cancelled() || !api.is_still_good(&caller) {
                 return;
@@ -145,15 +153,13 @@ fn messages(
     }
 }
 
-fn message(entry: &Observed) -> Message {
-    let message = Message::default().id(entry.index.to_string());
-    let data = serde_json::to_string(&EntryView::of(entry)).unwrap_or_default();
-    message.data(data)
+fn message(line: &Line) -> Message {
+    Message::default().id(line.index.to_string()).data(&line.text)
 }
 
 /// A place in the events, and what wakes it.
 struct Tail {
-    node: RaftNode,
+    api: Api,
     after: u64,
     applied: watch::Receiver<u64>,
     stop: CancellationToken,
@@ -162,11 +168,19 @@ struct Tail {
 impl Tail {
     fn new(api: &Api, after: u64) -> Self {
         let stop = api.sources().stop.clone();
-        Self { node: api.node().clone(), after, applied: api.node().applied_watch(), stop }
+        Self { api: api.clone(), after, applied: api.node().applied_watch(), stop }
+    }
+
+    /// The longer, the more there are who follow. Ends early when the program does.
+    async fn pause(&self) {
+        let followers = STREAMS_MAX - self.api.0.streams.available_permits();
+        let pause = Duration::from_secs(1) * followers as u32 / TOLD_PER_S;
+        // Cut short or not: whoever waits looks at `stop` next.
+        let _ = self.stop.run_until_cancelled(sleep(pause)).await;
     }
 
     /// The next entries with events; empty when there were none in time, or the program stops.
-    async fn next_until(&mut self, until: Instant, limit: usize) -> Result<Vec<Observed>, EventsError> {
+    async fn next_until(&mut self, until: Instant, limit: usize) -> Result<Vec<Line>, EventsError> {
         loop {
             let entries = self.page(limit).await?;
             if !entries.is_empty() {
@@ -181,11 +195,15 @@ impl Tail {
     }
 
     /// What the ring has now behind the place, which moves on over all that was looked at.
-    async fn page(&mut self, limit: usize) -> Result<Vec<Observed>, EventsError> {
+    async fn page(&mut self, limit: usize) -> Result<Vec<Line>, EventsError> {
         let upto = *self.applied.borrow_and_update();
-        let (node, after) = (self.node.clone(), self.after);
-        let read = tokio::task::spawn_blocking(move || node.events_after(after, limit));
-        let entries = read.await.map_err(std::io::Error::other)??;
+        let (node, after) = (self.api.node().clone(), self.after);
+        let entries = match self.api.0.recent.behind(&node, after, upto, limit).await {
+            Some(lines) => lines,
+            None => tokio::task::spawn_blocking(move || far_behind(&node, after, limit))
+                .await
+                .map_err(std::io::Error::other)??,
+        };
         match entries.last() {
             Some(last) if entries.len() == limit => self.after = last.index,
             Some(last) => self.after = last.index.max(upto).max(after),
@@ -193,4 +211,9 @@ impl Tail {
         }
         Ok(entries)
     }
+}
+
+/// From the ring itself.
+fn far_behind(node: &RaftNode, after: u64, limit: usize) -> Result<Vec<Line>, EventsError> {
+    Ok(node.events_after(after, limit)?.iter().map(Line::of).collect())
 }

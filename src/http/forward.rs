@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout};
 
 use crate::raft::LeaderInfo;
@@ -24,6 +25,12 @@ use super::problems::{Kind, NOT_APPLIED_HEADER, NotLed, Problem};
 
 /// The largest body, in bytes.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
+
+/// A body up to here is read by whoever sends it; of larger ones, of settings with many recipes or an answer of the backend, only so many are
+/// held at once, and more wait. Else a thousand callers who never finish would hold a gigabyte, each within its limit.
+const SMALL_BODY_BYTES: usize = 64 << 10;
+/// See `SMALL_BODY_BYTES`.
+pub const LARGE_BODIES_MAX: usize = 32;
 
 /// A body that is too large is read on for so many bytes and so long, so that its sender gets to see the answer.
 const DRAIN_BYTES_MAX: usize = 32 << 20;
@@ -56,7 +63,7 @@ pub async fn to_leader(State(api): State<Api>, request: Request, next: Next) -> 
 
 async fn write(api: &Api, request: Request, next: Next) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
-    let body = read_body(&parts.headers, body).await?;
+    let (body, _held) = read_body(api, body).await?;
     let limit = Instant::now() + LEADER_WAIT;
     let mut status = api.node().watch_status();
     loop {
@@ -129,10 +136,11 @@ async fn pass_back(answer: reqwest::Response) -> Result<Response, Problem> {
     Ok(response)
 }
 
-async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
-    let declared = headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<usize>().ok());
+/// The body, and the place that it takes while it is held.
+async fn read_body(api: &Api, body: Body) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Problem> {
     let mut chunks = body.into_data_stream();
-    let mut bytes = Vec::with_capacity(declared.unwrap_or(0).min(BODY_BYTES_MAX));
+    // What is declared is not believed: room is made for what has come.
+    let (mut bytes, mut place) = (Vec::new(), None);
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|e| Problem::new(Kind::MalformedJson, format!("the body broke off: {e}")))?;
         if bytes.len() + chunk.len() > BODY_BYTES_MAX {
@@ -140,9 +148,13 @@ async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
             let detail = format!("a body has at most {BODY_BYTES_MAX} bytes: send less");
             return Err(Problem::new(Kind::TooLarge, detail).with("bytes_max", BODY_BYTES_MAX));
         }
+        if place.is_none() && bytes.len() + chunk.len() > SMALL_BODY_BYTES {
+            let places = api.0.large_bodies.clone();
+            place = Some(places.acquire_owned().await.expect("the semaphore is never closed"));
+        }
         bytes.extend_from_slice(&chunk);
     }
-    Ok(bytes.into())
+    Ok((bytes.into(), place))
 }
 
 /// Who still writes when the connection closes sees a reset instead of the answer.

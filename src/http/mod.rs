@@ -28,6 +28,7 @@ mod page;
 mod pizzas;
 pub mod problems;
 mod quotes;
+mod recent;
 mod recipes;
 mod tokens;
 pub mod views;
@@ -100,12 +101,20 @@ struct Inner {
     limits: access::Limits,
     /// Which uses of tokens are noted.
     told: access::Told,
+    /// For bodies that are not small.
+    large_bodies: Arc<Semaphore>,
+    /// What those who follow the events are told.
+    recent: recent::Recent,
     /// Open event streams: each holds a connection for as long as it likes.
     streams: Arc<Semaphore>,
 }
 
-/// How many event streams one replica serves at once: a few screens, the backend, and scripts.
-const STREAMS_MAX: usize = 256;
+/// How many event streams one replica serves at once: screens, scripts, and all of them again after another replica died. One costs about
+/// 20 KiB (docs/api.md has the figures).
+const STREAMS_MAX: usize = 2_048;
+
+/// How many connections the API of a replica has open at once: all streams, and as many callers again. More wait to be accepted.
+pub const CONNECTIONS_MAX: usize = 4_096;
 
 impl Api {
     /// All routes.
@@ -114,7 +123,17 @@ impl Api {
         let (description, client) = (describe::text(&description), forward::client(&sources.dialer));
         let (limits, told) = (access::Limits::new(&sources.access), access::Told::default());
         let streams = Arc::new(Semaphore::new(STREAMS_MAX));
-        let api = Self(Arc::new(Inner { sources, description, client, limits, told, streams }));
+        let large_bodies = Arc::new(Semaphore::new(forward::LARGE_BODIES_MAX));
+        let api = Self(Arc::new(Inner {
+            sources,
+            description,
+            client,
+            limits,
+            told,
+            large_bodies,
+            recent: recent::Recent::default(),
+            streams,
+        }));
         router
             .fallback(unknown_route)
             .method_not_allowed_fallback(method_not_allowed)

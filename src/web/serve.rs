@@ -25,6 +25,9 @@ use crate::tls::Acceptor;
 /// How long a TLS handshake may take: until it is done, it holds a place for nothing.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 
+/// The largest head of a request, in bytes; also how much of a body is read at once.
+const HEAD_BYTES_MAX: usize = 64 << 10;
+
 /// In a request's extensions: the address of its connection's other end.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
@@ -137,7 +140,9 @@ async fn connection(
         service.call(request)
     });
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(limits.header_read).max_headers(64);
+    builder.timer(TokioTimer::new()).header_read_timeout(limits.header_read);
+    // A head that grows without end is refused (431), so that a thousand of them take megabytes and not gigabytes.
+    builder.max_headers(64).max_buf_size(HEAD_BYTES_MAX);
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     let result = tokio::select! {

@@ -91,6 +91,8 @@ async fn an_order_that_is_not_ready_is_not_collected() {
     kitchen.order("a").await;
     let problem = kitchen.post("/v1/orders/a/collection", json!({})).await.problem(409, "not-ready");
     assert_eq!(problem["order_status"], "ACCEPTED");
+    let long = json!({ "reason": "x".repeat(201) });
+    kitchen.post("/v1/orders/a/collection", long).await.problem(422, "invalid");
     kitchen.post("/v1/orders/nobody/collection", json!({})).await.problem(404, "unknown-order");
     kitchen.post("/v1/orders/nobody/cancellation", json!({})).await.problem(404, "unknown-order");
     kitchen.get("/v1/orders/nobody").await.problem(404, "unknown-order");

@@ -14,6 +14,8 @@ async fn there_is_no_quote_from_a_kitchen_that_can_not_cook_nor_for_what_is_not_
     kitchen.post("/v1/quotes", json!({ "items": ["hawaii"] })).await.problem(422, "unknown-recipe");
     kitchen.post("/v1/quotes", json!({ "items": [] })).await.problem(422, "invalid");
     kitchen.post("/v1/quotes", json!({ "items": vec!["margherita"; 1_001] })).await.problem(422, "invalid");
+    let late = json!({ "items": ["margherita"], "promise_ms": 86_400_001 });
+    kitchen.post("/v1/quotes", late).await.problem(422, "invalid");
     let orders = kitchen.get("/v1/orders").await.expect(StatusCode::OK);
     assert_eq!(orders["items"], json!([]), "a quote orders nothing");
 }

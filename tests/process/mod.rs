@@ -76,6 +76,10 @@ impl Process {
         let _ = self.0.wait();
     }
 
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     pub fn is_running(&mut self) -> bool {
         self.0.try_wait().is_ok_and(|ended| ended.is_none())
     }

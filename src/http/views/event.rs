@@ -1,5 +1,7 @@
 //! Facts as streams carry them: one message per log index, so that its id names a place to go on from.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -169,7 +171,8 @@ impl ToSchema for EventMessage {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct EventPage {
     /// Entries with events, in order.
-    pub items: Vec<EntryView>,
+    #[schema(value_type = Vec<EntryView>)]
+    pub items: Vec<Arc<EntryView>>,
     /// The `after` of the next poll.
     pub next: u64,
 }
