@@ -21,6 +21,7 @@ mod history;
 mod incidents;
 mod kitchen;
 mod list;
+mod logs;
 mod metrics;
 mod orders;
 mod origin;
@@ -212,6 +213,7 @@ fn operator_routes() -> OpenApiRouter<Api> {
         .routes(routes!(incidents::decide))
         .routes(routes!(incidents::escalations))
         .routes(routes!(events::events))
+        .routes(routes!(logs::list))
         .routes(routes!(backend::ask, backend::answer))
         .routes(routes!(tokens::access))
         .routes(routes!(tokens::list, tokens::add))

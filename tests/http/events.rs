@@ -123,6 +123,50 @@ async fn a_long_poll_waits_for_the_next_event_and_tells_where_to_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_follower_from_far_back_and_one_near_the_end_see_the_same() {
+    let kitchen = Kitchen::open(1).await;
+    let (mut early, mut late) = (Stream::open(kitchen.url(1, "/v1/events?after=0"), None).await, vec![]);
+    for n in 0..40 {
+        kitchen.order(&format!("o{n}")).await;
+        // Streams that begin at every place, while the others run.
+        let from = early.next().await.0;
+        late.push((from, Stream::open(kitchen.url(1, &format!("/v1/events?after={from}")), None).await));
+    }
+    let all = early.until_accepted("o39").await;
+    for (from, mut stream) in late {
+        let seen = stream.until_accepted("o39").await;
+        let expected: Vec<_> = all.iter().filter(|(index, _)| *index > from).collect();
+        // The first ones read some before `all` began.
+        let seen: Vec<_> = seen.iter().filter(|(index, _)| *index >= all[0].0).collect();
+        assert_eq!(seen, expected, "behind {from}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lines_of_the_log_are_found_by_order_and_event_page_by_page() {
+    let kitchen = Kitchen::open(1).await;
+    for n in 0..5 {
+        kitchen.order(&format!("o{n}")).await;
+    }
+    kitchen.post("/v1/orders/o3/cancellation", json!({})).await.expect(StatusCode::OK);
+    let found = kitchen.get("/v1/logs?order=o3&event=order_changed").await.expect(StatusCode::OK);
+    assert_eq!(found["items"].as_array().unwrap().len(), 1, "{found}");
+    assert_eq!((&found["items"][0]["text"], &found["next"]), (&json!("status CANCELLED"), &json!(null)));
+    assert_eq!(kitchen.get("/v1/logs?device=robot1").await.expect(StatusCode::OK)["items"], json!([]));
+    let all = kitchen.get("/v1/logs?limit=1000").await.expect(StatusCode::OK);
+    let (mut paged, mut after) = (vec![], json!(0));
+    while !after.is_null() {
+        let page = kitchen.get(&format!("/v1/logs?after={after}&limit=2")).await.expect(StatusCode::OK);
+        paged.extend(page["items"].as_array().unwrap().clone());
+        after = page["next"].clone();
+    }
+    assert_eq!(&paged, all["items"].as_array().unwrap());
+    kitchen.get("/v1/logs?limit=0").await.problem(400, "bad-query");
+    kitchen.get("/v1/logs?after=18446744073709551615").await.expect(StatusCode::OK);
+    kitchen.get("/v1/events?wait=0&after=18446744073709551615").await.expect(StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_place_that_is_no_index_is_refused() {
     let kitchen = Kitchen::without_menu(1).await;
     let request = client().get(kitchen.url(1, "/v1/events")).header("last-event-id", "yesterday");

@@ -10,6 +10,7 @@ pub mod event;
 pub mod history;
 pub mod incident;
 pub mod kitchen;
+pub mod log;
 pub mod order;
 pub mod pizza;
 pub mod quote;

@@ -37,7 +37,7 @@ pub async fn lines(node: &RaftNode) -> Vec<LogLine> {
     let observed = tokio::task::spawn_blocking(read).await.unwrap_or_else(|_| Ok(Vec::new()));
     let mut lines = Vec::new();
     for entry in observed.unwrap_or_default() {
-        let more: Vec<LogLine> = entry.events.iter().map(|event| line(&entry, event)).collect();
+        let more = lines_of(&entry);
         // All lines of an index go together: the cursor is an index.
         if !lines.is_empty() && lines.len() + more.len() > EXCHANGE_ITEMS_MAX {
             break;
@@ -45,6 +45,11 @@ pub async fn lines(node: &RaftNode) -> Vec<LogLine> {
         lines.extend(more);
     }
     lines
+}
+
+/// The lines of one entry.
+pub fn lines_of(entry: &Observed) -> Vec<LogLine> {
+    entry.events.iter().map(|event| line(entry, event)).collect()
 }
 
 /// An event in words: its name, what it is about, and the rest as `name value`.

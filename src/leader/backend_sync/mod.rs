@@ -32,7 +32,7 @@ use logs::Logs;
 use request::What;
 
 pub use answer::heed;
-pub use logs::lines;
+pub use logs::{lines, lines_of};
 
 /// What a node needs to know of the backend.
 #[derive(Clone)]
