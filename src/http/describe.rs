@@ -9,6 +9,7 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use serde_json::{Value, json};
 use utoipa::OpenApi;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
 use crate::web::{Conventions, Header, ProblemKind, Shape, complete};
 
@@ -31,32 +32,39 @@ use super::problems::Kind;
         (name = "menu", description = "Recipes and the site's settings: read whole, replaced whole."),
         (name = "people", description = "Questions that wait for a person, and what a person should see to."),
         (name = "events", description = "What happens, and what happened."),
+        (name = "access", description = "Who may use this API, and for what: docs/ACCESS.md has the table of routes and roles."),
         (name = "cluster", description = "The replicas."),
         (name = "backend", description = "For the main backend in poll mode."),
         (name = "monitoring", description = "For supervisors and monitoring."),
         (name = "page", description = "The page for people, and this description.")
-    )
+    ),
+    security(("token" = []))
 )]
 pub struct Description;
 
 /// `GET /openapi.json`: this API, described.
-#[utoipa::path(get, path = "/openapi.json", operation_id = "describe", tag = "page", responses((status = 200, body = Object)))]
+#[utoipa::path(get, path = "/openapi.json", operation_id = "describe", tag = "page", security(()), responses((status = 200, body = Object)))]
 pub async fn openapi(State(api): State<Api>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "application/json")], api.0.description.clone())
 }
 
-/// The description with all that its routes have in common, as it is served. Security schemes and what they refuse belong here, too.
-pub fn text(description: &utoipa::openapi::OpenApi) -> Bytes {
+/// The description with all that its routes have in common, as it is served.
+pub fn text(mut description: utoipa::openapi::OpenApi) -> Bytes {
+    let components = description.components.get_or_insert_default();
+    components.add_security_scheme("token", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
     let problems = Kind::ALL.iter().map(|kind| ProblemKind { spec: kind.spec(), when: kind.when() }).collect();
     let shared = |shape: &Shape| shared(shape).into_iter().map(|kind| kind.spec().1).collect();
     let conventions = Conventions { problems, shared, headers: headers() };
-    let text = format!("{:#}\n", complete(description, &conventions));
+    let text = format!("{:#}\n", complete(&description, &conventions));
     text.into()
 }
 
 /// What any route of this shape may answer.
 fn shared(shape: &Shape) -> Vec<Kind> {
     let mut kinds = Vec::new();
+    if !shape.is_open {
+        kinds.extend([Kind::Unauthenticated, Kind::Forbidden, Kind::TooManyRequests]);
+    }
     if shape.takes("path", "id") {
         kinds.push(Kind::BadId);
     }
@@ -108,6 +116,11 @@ fn headers() -> Vec<Header> {
             "brigade-not-applied",
             |shape, status| !shape.is_read && status == 503,
             header("`true` proves that nothing was written.", json!({ "type": "string", "const": "true" })),
+        ),
+        (
+            "www-authenticate",
+            |_, status| status == 401,
+            always("`Bearer`: how to say who asks.", json!({ "type": "string", "pattern": "^Bearer" })),
         ),
         (
             "retry-after",

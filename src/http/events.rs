@@ -20,7 +20,6 @@ use utoipa::IntoParams;
 
 use crate::raft::{EventsError, RaftNode};
 
-use super::Api;
 use super::access::Caller;
 use super::answer::INDEX_HEADER;
 use super::extract::Query;

@@ -12,7 +12,7 @@ use super::views::cluster::ReadyView;
 const BEHIND_MAX: u64 = 1_000;
 
 /// `GET /livez`: whether this replica lives: 503 when its process must be restarted.
-#[utoipa::path(get, path = "/livez", operation_id = "ask_if_live", tag = "monitoring", responses((status = 200, body = String, content_type = "text/plain"),
+#[utoipa::path(get, path = "/livez", operation_id = "ask_if_live", tag = "monitoring", security(()), responses((status = 200, body = String, content_type = "text/plain"),
     (status = 503, description = "stopping")))]
 pub async fn livez(State(api): State<Api>) -> Result<&'static str, Problem> {
     match api.node().watch_fatal().borrow().as_ref() {
@@ -22,7 +22,7 @@ pub async fn livez(State(api): State<Api>) -> Result<&'static str, Problem> {
 }
 
 /// `GET /readyz`: whether this replica should get requests: 503 with the reasons when it should not.
-#[utoipa::path(get, path = "/readyz", operation_id = "ask_if_ready", tag = "monitoring", responses((status = 200, body = ReadyView, description = "It should."),
+#[utoipa::path(get, path = "/readyz", operation_id = "ask_if_ready", tag = "monitoring", security(()), responses((status = 200, body = ReadyView, description = "It should."),
     (status = 503, body = ReadyView, description = "It should not.")))]
 pub async fn readyz(State(api): State<Api>) -> (StatusCode, Json<ReadyView>) {
     let reasons = reasons(&api);

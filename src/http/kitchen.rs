@@ -35,13 +35,21 @@ fn show_here(api: &Api) -> Answer<KitchenView> {
 
 /// `POST /v1/kitchen/drain`: the kitchen finishes what it has, and takes no new orders.
 #[utoipa::path(post, path = "/v1/kitchen/drain", operation_id = "drain_kitchen", tag = "kitchen", request_body = Option<Word>, responses((status = 200, body = KitchenView)))]
-pub async fn drain(State(api): State<Api>, caller: Caller, MaybeJson(said): MaybeJson<Word>) -> Result<Answer<KitchenView>, Problem> {
+pub async fn drain(
+    State(api): State<Api>,
+    caller: Caller,
+    MaybeJson(said): MaybeJson<Word>,
+) -> Result<Answer<KitchenView>, Problem> {
     set_draining(&api, &caller, &said, true).await
 }
 
 /// `POST /v1/kitchen/undrain`: the kitchen takes orders again.
 #[utoipa::path(post, path = "/v1/kitchen/undrain", operation_id = "undrain_kitchen", tag = "kitchen", request_body = Option<Word>, responses((status = 200, body = KitchenView)))]
-pub async fn undrain(State(api): State<Api>, caller: Caller, MaybeJson(said): MaybeJson<Word>) -> Result<Answer<KitchenView>, Problem> {
+pub async fn undrain(
+    State(api): State<Api>,
+    caller: Caller,
+    MaybeJson(said): MaybeJson<Word>,
+) -> Result<Answer<KitchenView>, Problem> {
     set_draining(&api, &caller, &said, false).await
 }
 

@@ -121,7 +121,7 @@ impl Api {
     /// All routes.
     pub fn router(sources: Sources) -> Router {
         let (router, description) = routes().split_for_parts();
-        let (description, client) = (describe::text(&description), forward::client(&sources.dialer));
+        let (description, client) = (describe::text(description), forward::client(&sources.dialer));
         let (limits, told) = (access::Limits::new(&sources.access), access::Told::default());
         let streams = Arc::new(Semaphore::new(STREAMS_MAX));
         let large_bodies = Arc::new(Semaphore::new(forward::LARGE_BODIES_MAX));

@@ -106,8 +106,13 @@ pub async fn show(
 #[utoipa::path(delete, path = "/v1/orders/{id}", operation_id = "withdraw_order", tag = "orders", params(("id" = IdText, Path, description = "The client's id for the order.")),
     request_body = Option<Word>, responses((status = 200, body = OrderView, description = "It is cancelled."), (status = 404, description = "unknown-order"),
     (status = 409, description = "point-of-no-return"), (status = 503, description = "time-limit, storage")))]
-pub async fn withdraw(state: State<Api>, id: Id<OrderId>, said: MaybeJson<Word>) -> Result<Answer<OrderView>, Problem> {
-    cancel(state, id, said).await
+pub async fn withdraw(
+    state: State<Api>,
+    caller: Caller,
+    id: Id<OrderId>,
+    said: MaybeJson<Word>,
+) -> Result<Answer<OrderView>, Problem> {
+    cancel(state, caller, id, said).await
 }
 
 /// `POST /v1/orders/{id}/cancellation`: the order is taken back.
@@ -132,10 +137,11 @@ pub async fn cancel(
     (status = 409, description = "not-ready"), (status = 503, description = "time-limit, storage")))]
 pub async fn collect(
     State(api): State<Api>,
+    caller: Caller,
     Id(id): Id<OrderId>,
     MaybeJson(said): MaybeJson<Word>,
 ) -> Result<Answer<OrderView>, Problem> {
-    let (actor, reason) = (said.actor()?, said.reason()?);
+    let (actor, reason) = (said.actor(&caller)?, said.reason()?);
     tracing::info!(order.id = %id, actor, reason, "Order {id} is to be handed out, says {actor}: {reason}");
     api.write(Command::CollectOrder { order: id.clone() }).await?;
     api.find_here(&id, OrderView::open, OrderView::archived).await

@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use utoipa::openapi::path::{HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn, Paths};
+use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{ContentBuilder, Object, ResponseBuilder, Type};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -69,6 +70,8 @@ fn described(file: File) -> Paths {
     let operation = OperationBuilder::new()
         .operation_id(Some(format!("load{}", file.path.replace(['/', '.'], "_"))))
         .tag("page")
+        // It holds no data: what it shows it asks for with a token.
+        .security(SecurityRequirement::default())
         .summary(Some(format!("A file of the page: {}", file.path)))
         .parameter(known.description(Some("The etag of what the browser has.")))
         .response("200", whole)
@@ -81,7 +84,7 @@ fn described(file: File) -> Paths {
 /// `GET /`: the page for people.
 ///
 /// It may speak to the members of the kitchen and to nobody else.
-#[utoipa::path(get, path = "/", operation_id = "load_page", tag = "page",
+#[utoipa::path(get, path = "/", operation_id = "load_page", tag = "page", security(()),
     params(("If-None-Match" = Option<String>, Header, description = "The etag of what the browser has.")),
     responses((status = 200, body = String, description = "The page.", content_type = "text/html"), (status = 304, description = "It is still the same.")))]
 async fn index(State(api): State<Api>, headers: HeaderMap) -> Response {

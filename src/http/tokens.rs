@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use crate::clock::wall_ms;
 use crate::kitchen::{Command, Millis, NewToken, Reply, Role, TokenId};
@@ -16,26 +17,33 @@ use super::extract::{Id, Json, Plain, Query, key_of};
 use super::problems::Problem;
 use super::views::Items;
 use super::views::token::{AccessView, AddedView, TokenView};
+use super::views::words::TokenRoleWord;
+use crate::protocol::Id as IdText;
 
 /// A token as an admin asks for it; its id is in the header Idempotency-Key.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewTokenBody {
     /// Whose it is: 1 to 48 letters, digits and `_ . @ -`. What is done with it is done by this name.
+    #[schema(max_length = 48, pattern = r"^[\w.@-]{1,48}$", example = "ann")]
     pub(super) name: String,
     /// What it allows.
+    #[schema(value_type = TokenRoleWord)]
     pub(super) role: Role,
     /// How long it is good, in milliseconds; for ever if it is missing.
     #[serde(default)]
+    #[schema(minimum = 1_000, maximum = 315_360_000_000_u64)]
     pub(super) life_ms: Option<Millis>,
 }
 
 /// `GET /v1/access`: who this is, and what that allows.
+#[utoipa::path(get, path = "/v1/access", operation_id = "show_access", tag = "access", responses((status = 200, body = AccessView)))]
 pub async fn access(State(api): State<Api>, caller: Caller) -> JsonBody<AccessView> {
     JsonBody(AccessView::of(&caller, api.sources().access.mode == Mode::Open))
 }
 
 /// `GET /v1/tokens`: without what is kept of them.
+#[utoipa::path(get, path = "/v1/tokens", operation_id = "list_tokens", tag = "access", params(Plain), responses((status = 200, body = Items<TokenView>)))]
 pub async fn list(State(api): State<Api>, Query(q): Query<Plain>) -> Result<Answer<Items<TokenView>>, Problem> {
     let wall = wall_ms();
     let read = api.read(q.consistency, |kitchen, _| kitchen.tokens().map(|t| TokenView::of(t, wall)).collect());
@@ -43,6 +51,10 @@ pub async fn list(State(api): State<Api>, Query(q): Query<Plain>) -> Result<Answ
 }
 
 /// `POST /v1/tokens`: 201 with the token, this once. The same key again: 200 without it.
+#[utoipa::path(post, path = "/v1/tokens", operation_id = "add_token", tag = "access", request_body = NewTokenBody,
+    params(("Idempotency-Key" = IdText, Header, description = "An id of the caller's choice, which names the token: the same for every repetition.")),
+    responses((status = 201, body = AddedView, description = "It was added."), (status = 200, body = AddedView, description = "It was there."),
+        (status = 400, description = "missing-idempotency-key, bad-id"), (status = 422, description = "idempotency-key-reused")))]
 pub async fn add(
     State(api): State<Api>,
     caller: Caller,
@@ -66,6 +78,8 @@ pub async fn add(
 }
 
 /// `DELETE /v1/tokens/{id}`: it is good nowhere any more, as soon as a replica has heard of it.
+#[utoipa::path(delete, path = "/v1/tokens/{id}", operation_id = "revoke_token", tag = "access", params(("id" = IdText, Path, description = "The token's id.")),
+    responses((status = 200, body = TokenView), (status = 404, description = "unknown-token"), (status = 409, description = "last-admin")))]
 pub async fn revoke(State(api): State<Api>, caller: Caller, Id(id): Id<TokenId>) -> Result<Answer<TokenView>, Problem> {
     let known = api.look(|kitchen, _| kitchen.token(&id).map(|t| TokenView::of(t, wall_ms())));
     let even_last = api.sources().access.admin.is_some();

@@ -1,20 +1,23 @@
 //! Tokens without what is kept of them, and who one is.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::http::access::{Caller, OPEN, RULES};
 use crate::kitchen::Token;
 
 use super::time::rfc3339;
+use super::words::TokenRoleWord;
 
 /// A token of the kitchen.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct TokenView {
     /// Its id: no secret.
     pub id: String,
     /// Whose it is.
     pub name: String,
     /// What it allows.
+    #[schema(value_type = TokenRoleWord)]
     pub role: &'static str,
     /// When it was added.
     pub added_at: String,
@@ -45,7 +48,7 @@ impl TokenView {
 }
 
 /// A token that was added. The only place where one is shown.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, ToSchema)]
 pub struct AddedView {
     /// The token itself; None when it was added before: it is shown once.
     pub token: Option<String>,
@@ -62,13 +65,14 @@ impl std::fmt::Debug for AddedView {
 }
 
 /// Who asks.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct AccessView {
     /// True where no token is asked for.
     pub open: bool,
     /// Whose token it is.
     pub name: Option<String>,
     /// What it allows.
+    #[schema(value_type = Option<TokenRoleWord>)]
     pub role: Option<&'static str>,
     /// When it stops being good.
     pub ends_at: Option<String>,

@@ -55,6 +55,8 @@ words! {
     SpoiledWord: "BURNT" "DROPPED" "JUDGED_BAD" "STALE" "BAKE_FAILED" "LOST" "CANCELLED";
     /// What a camera or a person says of a step.
     VerdictWord: "PASS" "FAIL" "UNSURE";
+    /// What a token allows.
+    TokenRoleWord: "viewer" "operator" "backend" "admin";
     /// What a device is.
     DeviceKindWord: "robot.before_oven" "oven" "robot.after_oven" "camera" "human";
     /// How a device is, in one word.
@@ -92,6 +94,7 @@ mod tests {
 
     use super::*;
     use crate::http::views::word;
+    use crate::kitchen::access::Role;
     use crate::kitchen::device::Standing;
     use crate::kitchen::limit::Bottleneck;
     use crate::kitchen::recipe::NMinusOne;
@@ -120,6 +123,7 @@ mod tests {
         are_those_of::<Source>(SourceWord::ALL);
         are_those_of::<Spoiled>(SpoiledWord::ALL);
         are_those_of::<Verdict>(VerdictWord::ALL);
+        are_those_of::<Role>(TokenRoleWord::ALL);
         are_those_of::<DeviceKind>(DeviceKindWord::ALL);
         are_those_of::<Standing>(StandingWord::ALL);
         are_those_of::<Life>(LifeWord::ALL);
