@@ -182,8 +182,13 @@ pub struct LeaveBody {
 /// `POST /v1/cluster/leave`: a replica votes no longer, and is no member. Safe to repeat.
 #[utoipa::path(post, path = "/v1/cluster/leave", operation_id = "leave_cluster", tag = "cluster", request_body = LeaveBody,
     responses((status = 200, body = ClusterView), (status = 409, description = "members-unchanged")))]
-pub async fn leave(State(api): State<Api>, Json(body): Json<LeaveBody>) -> Result<Answer<ClusterView>, Problem> {
+pub async fn leave(
+    State(api): State<Api>,
+    caller: Caller,
+    Json(body): Json<LeaveBody>,
+) -> Result<Answer<ClusterView>, Problem> {
     api.node().leave(body.node).await?;
-    tracing::info!(left = body.node, "Node {} left on request", body.node);
+    let actor = caller.actor(None);
+    tracing::info!(left = body.node, actor, "Node {} left at the request of {actor}", body.node);
     Ok(show(State(api)).await)
 }

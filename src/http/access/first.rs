@@ -31,17 +31,20 @@ pub async fn found(node: RaftNode, options: Options, stop: CancellationToken) {
         return;
     };
     let there_is_one = stop.run_until_cancelled(until_there_is_one(&node, &dir)).await;
-    let path = dir.join(FILE);
-    if there_is_one.is_some() && is_stale(&node, &path) && fs::remove_file(&path).is_ok() {
-        info!(path = %path.display(), "The token in {} is good nowhere: the file was removed", path.display());
+    if there_is_one.is_some() {
+        look_at_file(&node, &dir.join(FILE));
     }
 }
 
-/// True for a file that a crash left, or whose token was revoked since.
-fn is_stale(node: &RaftNode, path: &Path) -> bool {
-    let Ok(text) = fs::read_to_string(path) else { return false };
+/// Says where the token is, as long as its file is there. A file that a crash left, or whose token was revoked since, is removed.
+fn look_at_file(node: &RaftNode, path: &Path) {
+    let (Ok(text), shown) = (fs::read_to_string(path), path.display()) else { return };
     let hash = token::hash(text.trim());
-    node.with_kitchen(|kitchen| kitchen.tokens().all(|known| known.new.hash != hash))
+    if node.with_kitchen(|kitchen| kitchen.tokens().any(|known| known.new.hash == hash)) {
+        info!(path = %shown, "The token of this kitchen's first admin is in {shown}: keep it elsewhere, and remove the file");
+    } else if fs::remove_file(path).is_ok() {
+        info!(path = %shown, "The token in {shown} is good nowhere: the file was removed");
+    }
 }
 
 async fn until_there_is_one(node: &RaftNode, dir: &Path) {
@@ -83,8 +86,6 @@ async fn draw(node: &RaftNode, dir: &Path) -> io::Result<()> {
     let actor = format!("node-{}", node.node_id());
     let proposed = node.propose(Command::AddToken { new: new.clone(), first: true, actor }, None).await;
     if node.with_kitchen(|kitchen| kitchen.token(&new.id).is_some()) {
-        let shown = path.display();
-        info!(path = %shown, "This kitchen is new: the token of its first admin is in {shown}. Move it to where you keep secrets");
         return Ok(());
     }
     match proposed {
