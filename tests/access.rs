@@ -43,7 +43,8 @@ fn the_first_token_is_in_a_file_of_its_users_alone_and_lets_in() {
     let path = kitchen.node.data_dir.join("admin-token");
     let token = fs::read_to_string(&path).expect("it is there");
     assert_eq!(fs::metadata(&path).expect("it is there").permissions().mode() & 0o777, 0o600);
-    assert!(kitchen.log_text().contains(&*path.to_string_lossy()), "the log says where it is");
+    let shown = format!("first admin is in {}", path.display());
+    process::wait_for("the log says where it is", || kitchen.log_text().contains(&shown).then_some(()));
     let kept_out = ctl(&kitchen, None, &["status"]);
     assert_eq!(kept_out.code(), 1);
     for word in ["BRIGADE_TOKEN", "--token-file", "admin-token"] {

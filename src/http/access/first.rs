@@ -2,7 +2,7 @@
 //! to a file that only its own user reads, and then proposes what is kept of it.
 //!
 //! In this order, so that no token is good that nobody can read. A crash in between leaves a file whose token is good nowhere; the next
-//! leader draws another. Apply adds at most one first token, whoever proposes.
+//! leader draws another. Apply adds at most one first token, whoever proposes, and the file of one that was not added is removed.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -49,20 +49,16 @@ fn look_at_file(node: &RaftNode, path: &Path) {
 
 async fn until_there_is_one(node: &RaftNode, dir: &Path) {
     let (mut status, mut applied) = (node.watch_status(), node.applied_watch());
+    // The one and only of this process: an entry whose outcome is unknown may still be applied, and its token must be the one in the file.
+    let mut drawn = None;
     loop {
         // Behind the barrier this replica knows what was added before it led.
-        if node.is_leading() && node.read_barrier().await.is_ok() {
-            if node.with_kitchen(|kitchen| kitchen.has_lasting_admin()) {
-                return;
-            }
-            if let Err(error) = draw(node, dir).await {
-                warn!(%error, "The first token was not added, it is tried again: {error}");
-            }
-            tokio::time::sleep(AGAIN).await;
-            continue;
-        }
+        let leads = node.is_leading() && node.read_barrier().await.is_ok();
         if node.with_kitchen(|kitchen| kitchen.has_lasting_admin()) {
             return;
+        }
+        if leads && let Err(error) = add(node, dir, &mut drawn).await {
+            warn!(%error, "The first token was not added, it is tried again: {error}");
         }
         let changed = tokio::select! {
             changed = status.changed() => changed.is_ok(),
@@ -75,24 +71,24 @@ async fn until_there_is_one(node: &RaftNode, dir: &Path) {
     }
 }
 
-/// Writes the file, then proposes. A file whose token was not added is removed, unless it may still be.
-async fn draw(node: &RaftNode, dir: &Path) -> io::Result<()> {
-    let (token, path) = (token::draw(), dir.join(FILE));
-    let (text, written) = (format!("{token}\n"), path.clone());
-    tokio::task::spawn_blocking(move || write(&written, &text)).await.map_err(io::Error::other)??;
-    let id = format!("first-{:08x}", rand::random::<u32>()).parse().expect("it is an id");
-    let new =
-        NewToken { id, name: CONFIGURED_ADMIN.to_owned(), role: Role::Admin, hash: token::hash(&token), life_ms: None };
+/// Writes the file, once, then proposes what is kept of its token, as often as it takes.
+async fn add(node: &RaftNode, dir: &Path, drawn: &mut Option<NewToken>) -> io::Result<()> {
+    let new = match drawn {
+        Some(new) => new,
+        None => drawn.insert(draw(dir).await?),
+    };
     let actor = format!("node-{}", node.node_id());
     let proposed = node.propose(Command::AddToken { new: new.clone(), first: true, actor }, None).await;
-    if node.with_kitchen(|kitchen| kitchen.token(&new.id).is_some()) {
-        return Ok(());
-    }
-    match proposed {
-        // Another node was quicker.
-        Ok(_) => fs::remove_file(&path),
-        Err(error) => Err(io::Error::other(error)),
-    }
+    proposed.map(drop).map_err(io::Error::other)
+}
+
+/// A token that is good nowhere yet, in its file.
+async fn draw(dir: &Path) -> io::Result<NewToken> {
+    let (token, path) = (token::draw(), dir.join(FILE));
+    let hash = token::hash(&token);
+    tokio::task::spawn_blocking(move || write(&path, &format!("{token}\n"))).await.map_err(io::Error::other)??;
+    let id = format!("first-{:08x}", rand::random::<u32>()).parse().expect("it is an id");
+    Ok(NewToken { id, name: CONFIGURED_ADMIN.to_owned(), role: Role::Admin, hash, life_ms: None })
 }
 
 /// A file of its own under a name that nobody uses, of mode 0600 before a byte is in it; on the disk, then under its name.
