@@ -6,7 +6,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 use super::kitchen::id;
-use super::support::{Site, both, wait_for};
+use super::support::{Site, both, plain, wait_for};
 
 both! {
     async fn a_kitchen_shows_how_it_is(site: Site) {
@@ -109,11 +109,11 @@ both! {
         let _line = site.first.register("k1").await;
         site.first.place("o1").await;
         for path in ["/livez", "/readyz", "/metrics", "/openapi.json", "/", "/brigade.css"] {
-            let response = reqwest::get(format!("{}{path}", site.first.url)).await.unwrap();
+            let response = plain().get(format!("{}{path}", site.first.url)).send().await.unwrap();
             assert_eq!(response.status(), StatusCode::OK, "{path}");
         }
         wait_for("metrics", || async {
-            let text = reqwest::get(format!("{}/metrics", site.first.url)).await.unwrap().text().await.unwrap();
+            let text = plain().get(format!("{}/metrics", site.first.url)).send().await.unwrap().text().await.unwrap();
             text.contains("brigade_backend_orders{status=\"assigned\"} 1")
                 && text.contains("brigade_backend_kitchens{status=\"normal\"} 1")
         }).await;

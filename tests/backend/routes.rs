@@ -9,7 +9,7 @@ use described::{Description, Got};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
-use super::support::{Kind, Site};
+use super::support::{Kind, Site, plain};
 use brigade::tls::Dialer;
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/backend_openapi.json");
@@ -28,7 +28,7 @@ pub fn check_answer(method: &str, path: &str, got: &Got) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_description_is_the_golden_file() {
     let site = Site::open(Kind::Sqlite).await.unwrap();
-    let answer = reqwest::get(format!("{}/openapi.json", site.first.url)).await.unwrap();
+    let answer = plain().get(format!("{}/openapi.json", site.first.url)).send().await.unwrap();
     described::is_golden(&answer.text().await.unwrap(), GOLDEN);
 }
 
@@ -52,7 +52,7 @@ fn operations(description: &Value) -> Vec<(Method, String, bool)> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_described_route_is_there_and_closed_unless_it_says_otherwise() {
     let site = Site::open(Kind::Sqlite).await.unwrap();
-    let description = reqwest::get(format!("{}/openapi.json", site.first.url)).await.unwrap();
+    let description = plain().get(format!("{}/openapi.json", site.first.url)).send().await.unwrap();
     let description: Value = description.json().await.unwrap();
     assert_eq!(description["openapi"].as_str().map(|v| &v[..3]), Some("3.1"));
     let operations = operations(&description);

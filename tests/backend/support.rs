@@ -47,6 +47,11 @@ macro_rules! both {
 }
 pub(crate) use both;
 
+/// A client that takes plain connections.
+pub fn plain() -> reqwest::Client {
+    Dialer::plain().http().build().expect("a client")
+}
+
 /// A database, and one instance over it.
 pub struct Site {
     pub options: Options,
