@@ -146,7 +146,7 @@ class Robot:
             return self.answer(id, "STALE_BOOT" if m["boot"] != self.boot else "STALE_EPOCH")
         if id in self.known or op in ("state.get", "facts.get"):
             op == "facts.get" and self.say_facts()
-            return self.say_state()
+            return self.changed or self.say_state()  # what has changed is shown anyway, under the next rev
         task = m.get("task") or {}
         key = (task["id"], task["att"]) if op in ("task.start", "task.cancel", "ack") else None
         mine, active = self.tasks.get(key), [t for t in self.tasks.values() if t["st"] not in OVER]

@@ -28,11 +28,18 @@ impl Session {
         }
         if self.memory.knows(cmd.id) || self.tasks.knows(cmd.id) {
             // Whoever repeats it has not seen the answer: show it again, and do nothing.
-            return self.say(self.state());
+            return self.show();
         }
         match self.act_on(now, &cmd) {
             Some(result) => self.answer(now, cmd.id, attempt, result),
-            None => self.say(self.state()),
+            None => self.show(),
+        }
+    }
+
+    /// Shows the state, unless it has changed (by a higher epoch): then it is published anyway, under its next `rev`.
+    fn show(&mut self) {
+        if !self.is_changed {
+            self.say(self.state());
         }
     }
 

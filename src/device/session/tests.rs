@@ -243,6 +243,26 @@ fn a_repeated_instruction_does_nothing_and_shows_the_state_again() {
 }
 
 #[test]
+fn one_rev_has_one_content_although_a_higher_epoch_comes_with_a_question() {
+    let mut bench = Bench::new(BeforeOven);
+    for op in [Op::StateGet, Op::FactsGet] {
+        bench.epoch = Epoch(bench.epoch.0 + 1);
+        let (rev, id) = (bench.session.state().rev, InstructionId { index: 7, n: 0 });
+        let cmd = Cmd { id, boot: BOOT, epoch: bench.epoch, idx: 7, ttl_ms: 1, op };
+        let out = bench.session.receive(bench.now, cmd.into());
+        let revs: Vec<u64> = out.iter().filter_map(state_in).map(|state| state.rev).collect();
+        assert_eq!(revs, [rev + 1], "the state that shows the higher epoch is another one");
+    }
+}
+
+fn state_in(output: &Output) -> Option<&State> {
+    match output {
+        Output::Publish(Message::State(state)) => Some(state),
+        _ => None,
+    }
+}
+
+#[test]
 fn the_cancel_of_an_unknown_attempt_keeps_it_from_ever_starting() {
     let mut bench = Bench::new(BeforeOven);
     bench.cmd(Op::TaskCancel(Attempt { id: id("t"), att: 1 }));
