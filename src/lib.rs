@@ -5,13 +5,14 @@
 //! - the place where a decision becomes an MQTT message: `src/leader/dispatch.rs`, `due`
 //! - the failover path: `src/leader/tenure.rs`, `take_charge` → `serve` → `hand_over`
 //!
-//! Layers, from below: `kitchen`, `protocol`, `raft` and `mqtt`, `leader`, `http` and `device`, `node` and `config`, `cli`. Imports
+//! Layers, from below: `kitchen`, `protocol`, `raft` and `mqtt`, `leader`, `http`, `device` and `conform`, `node` and `config`, `cli`. Imports
 //! point down only; tests/layers.rs holds that, and docs/ARCHITECTURE.md says why.
 
 pub mod backend;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod conform;
 pub mod defect;
 pub mod device;
 pub mod history;

@@ -10,7 +10,7 @@ use process::{Ended, Kitchen, brigade, free_address, run};
 use serde_json::Value;
 
 /// Every command and subcommand.
-const COMMANDS: [&str; 50] = [
+const COMMANDS: [&str; 51] = [
     "",
     "controller",
     "backend",
@@ -25,6 +25,7 @@ const COMMANDS: [&str; 50] = [
     "certs",
     "certs issue",
     "certs show",
+    "conform",
     "ctl",
     "ctl status",
     "ctl orders",

@@ -28,6 +28,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("backend", &["protocol", "defect", "clock", "telemetry", "shutdown", "web", "tls"]),
     ("device", &["protocol", "mqtt", "history", "defect", "clock", "telemetry", "shutdown", "tls"]),
+    ("conform", &["protocol", "mqtt", "clock"]),
     ("history", &[]),
     ("simulate", &["kitchen"]),
     ("clock", &[]),

@@ -9,6 +9,7 @@ pub mod bench;
 pub mod broker;
 pub mod certs;
 pub mod check_history;
+pub mod conform;
 pub mod controller;
 pub mod ctl;
 pub mod demo;
@@ -44,6 +45,8 @@ enum Command {
     CheckHistory(check_history::Args),
     /// Make and look at the certificates of a kitchen
     Certs(certs::Args),
+    /// Drive a device through every rule of the device protocol, and say which it breaks
+    Conform(conform::Args),
     /// Look after a running kitchen
     Ctl(ctl::Command),
 }
@@ -70,6 +73,7 @@ pub fn main() -> ExitCode {
             Command::Bench(args) => exit_code(bench::run(args).await),
             Command::CheckHistory(args) => check_history::run(&args),
             Command::Certs(args) => exit_code(certs::run(args)),
+            Command::Conform(args) => conform::run(args).await,
             Command::Ctl(args) => ctl::run(args).await,
         }
     });

@@ -1,0 +1,150 @@
+//! Devices that break one rule each: the report names that rule, and others only where the one can't be broken without them.
+
+use std::sync::{Arc, Mutex};
+
+use brigade::conform::{Error, Hand, Hands};
+use brigade::mqtt::testing::AnyBroker;
+use brigade::protocol::DeviceKind;
+
+use crate::broken::{Broken, DEVICE};
+use crate::flaws::Flaw;
+use crate::support::{failures, judge, try_to_judge};
+
+/// What is wrong, on which kind of device, the rule that it breaks, and what else can't hold then.
+const CASES: [(Flaw, DeviceKind, &str, &[&str]); 45] = [
+    (Flaw::OtherClientId, DeviceKind::Camera, "C2", &[]),
+    (Flaw::NoWill, DeviceKind::Camera, "R1.1", &[]),
+    (Flaw::WillOfAnotherConnection, DeviceKind::Camera, "M4", &[]),
+    (Flaw::ForgetsFacts, DeviceKind::Camera, "R1.2", &[]),
+    (Flaw::RefusesUnknownFields, DeviceKind::Camera, "C7", &[]),
+    (Flaw::StateNotRetained, DeviceKind::Camera, "T2", &[]),
+    (Flaw::StateOnce, DeviceKind::Camera, "T2", &[]),
+    (Flaw::ObeysRetained, DeviceKind::Camera, "R2.2", &[]),
+    (Flaw::ObeysAnyBoot, DeviceKind::Camera, "R2.3", &[]),
+    (Flaw::ObeysLowerEpochs, DeviceKind::Camera, "R2.4", &[]),
+    (Flaw::KnowsStaleIds, DeviceKind::Camera, "R2.5", &[]),
+    (Flaw::SilentOnRepeats, DeviceKind::Camera, "R2.6", &[]),
+    (Flaw::ObeysOldHolds, DeviceKind::Camera, "R2.8", &[]),
+    (Flaw::RunsWhatWasCancelled, DeviceKind::Camera, "R2.9", &[]),
+    // What is over runs once more.
+    (Flaw::DoesItAgain, DeviceKind::Camera, "R3.1", &["R6.1"]),
+    (Flaw::ForgivesRefusals, DeviceKind::Camera, "R3.2", &[]),
+    // Who forgets at once has forgotten after ten seconds.
+    (Flaw::ForgetsWithAck, DeviceKind::Camera, "R3.3", &["R7.2"]),
+    (Flaw::ForgetsAfterFiveSeconds, DeviceKind::Camera, "R7.2", &[]),
+    // Who starts unasked does so in every case in which it must not, and nothing that should wait waits.
+    (
+        Flaw::StartsUnasked,
+        DeviceKind::BeforeOven,
+        "R4.1",
+        &[
+            "R1.3", "R2.2", "R2.6", "R4.2", "R4.3", "R4.4", "R4.5", "R4.6", "R4.9", "R4.10", "R7.3", "R8.3", "R10.2",
+            "H1", "M16",
+        ],
+    ),
+    (Flaw::TakesAnyLease, DeviceKind::BeforeOven, "R4.1", &[]),
+    (Flaw::LeaseFromReceipt, DeviceKind::Camera, "R4.2", &[]),
+    (Flaw::LeaseOfAnyBoot, DeviceKind::Camera, "R4.3", &[]),
+    // A former controller's lease that is on its way counts again.
+    (Flaw::LeaseOfAnyEpoch, DeviceKind::Camera, "R4.4", &["R4.9"]),
+    (Flaw::TakesEarlierAnswers, DeviceKind::Camera, "R4.5", &[]),
+    (Flaw::KeepsTheWord, DeviceKind::Camera, "R4.6", &[]),
+    (Flaw::NoBeatForTasks, DeviceKind::Camera, "R4.7", &[]),
+    (Flaw::NoBeatForEpochs, DeviceKind::Camera, "R4.8", &[]),
+    (Flaw::EpochVoidsNothing, DeviceKind::Camera, "R4.9", &[]),
+    (Flaw::NeverExpires, DeviceKind::Camera, "R4.10", &[]),
+    // The delayed task finds another place where it should have waited.
+    (Flaw::TwoTasksInOnePlace, DeviceKind::Camera, "R5.4", &["R5.5", "R7.4"]),
+    (Flaw::DancesOnDemand, DeviceKind::Camera, "R5.11", &[]),
+    (Flaw::ForgetsWhatIsOver, DeviceKind::Camera, "R7.1", &[]),
+    (Flaw::StopsWhenAlone, DeviceKind::Camera, "R8.1", &[]),
+    (Flaw::OrphansNeverStart, DeviceKind::Camera, "R8.2", &[]),
+    (Flaw::OrphansStartLate, DeviceKind::Camera, "R8.3", &[]),
+    (Flaw::StaysInSilence, DeviceKind::Camera, "R8.4", &[]),
+    (Flaw::CountsBeatsAtOnce, DeviceKind::Camera, "R8.5", &[]),
+    // Without a watchdog there is none on hold either.
+    (Flaw::NoWatchdog, DeviceKind::Camera, "R9.1", &["R9.3"]),
+    (Flaw::StopsWhatMustEnd, DeviceKind::AfterOven, "R10.3", &[]),
+    (Flaw::ObeysOtherZones, DeviceKind::Camera, "H2", &[]),
+    (Flaw::RevStands, DeviceKind::Camera, "M7", &[]),
+    (Flaw::OldRevInBeats, DeviceKind::Camera, "M12", &[]),
+    (Flaw::OddProgress, DeviceKind::Camera, "M10", &[]),
+    (Flaw::GoesBack, DeviceKind::Camera, "R6.1", &[]),
+    (Flaw::SameBoot, DeviceKind::Camera, "R2.10", &[]),
+];
+
+/// Runs a device with this flaw, with a hand on its power switch.
+fn power_up(flaw: Flaw, kind: DeviceKind, kitchen: &str, broker: &str) -> Hand {
+    let start = {
+        let (kitchen, broker) = (kitchen.to_owned(), broker.to_owned());
+        move || tokio::spawn(Broken::new(flaw, kind, &kitchen, &broker).run())
+    };
+    let running = Arc::new(Mutex::new(start()));
+    Hand::Call(Box::new(move || {
+        let mut running = running.lock().unwrap();
+        running.abort();
+        *running = start();
+        Ok(())
+    }))
+}
+
+/// So many at a time: a busy machine makes late devices, and late is what some of them are judged for.
+const AT_ONCE: usize = 23;
+
+#[tokio::test]
+async fn a_device_that_breaks_one_rule_fails_by_that_rule() {
+    let broker = AnyBroker::all().remove(0);
+    let mut wrong = Vec::new();
+    let chosen = std::env::var("FLAW").ok();
+    let cases: Vec<_> =
+        CASES.iter().filter(|case| chosen.as_ref().is_none_or(|c| format!("{:?}", case.0) == *c)).collect();
+    for some in cases.chunks(AT_ONCE) {
+        let judged = some.iter().map(|(flaw, kind, rule, also)| {
+            let (kitchen, url) = (format!("{flaw:?}"), broker.url());
+            async move {
+                let hands = Hands { power_cycle: power_up(*flaw, *kind, &kitchen, &url), ..Hands::default() };
+                let report = judge(&url, &kitchen, DEVICE, hands).await;
+                let failed = report.failed();
+                eprintln!("{flaw:?} {rule}: {failed:?}, {} skipped, {} ms", report.skipped().len(), report.took_ms);
+                let is_fine = failed.contains(rule) && failed.iter().all(|id| id == rule || also.contains(id));
+                (!is_fine)
+                    .then(|| format!("{flaw:?} should fail by {rule}, failed by {failed:?}\n{}", failures(&report)))
+            }
+        });
+        wrong.extend(futures::future::join_all(judged).await.into_iter().flatten());
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn the_device_without_a_flaw_keeps_every_rule() {
+    let broker = AnyBroker::all().remove(0);
+    let hands =
+        Hands { power_cycle: power_up(Flaw::None, DeviceKind::Camera, "none", &broker.url()), ..Hands::default() };
+    let report = judge(&broker.url(), "none", DEVICE, hands).await;
+    assert!(report.failed().is_empty(), "{}", failures(&report));
+}
+
+/// It can't be driven at all, and the reason names the rule.
+#[tokio::test]
+async fn a_device_whose_state_cannot_be_read_is_told_why() {
+    let broker = AnyBroker::all().remove(0);
+    let _hand = power_up(Flaw::NoErrorsField, DeviceKind::Camera, "unread", &broker.url());
+    let error = try_to_judge(&broker.url(), "unread", DEVICE, Hands::default(), &[]).await.unwrap_err().to_string();
+    assert!(error.contains("M6") && error.contains("missing field `errors`"), "{error}");
+}
+
+/// A controller that goes on in the kitchen is never spoken against.
+#[tokio::test]
+async fn it_ends_where_another_controller_is_at_work() {
+    let broker = AnyBroker::all().remove(0);
+    let _hand = power_up(Flaw::None, DeviceKind::Camera, "busy", &broker.url());
+    let mut controller = crate::session_controller::Controller::connect(&broker.url(), &"busy".parse().unwrap()).await;
+    controller.until_known(DEVICE).await;
+    let judged = async { try_to_judge(&broker.url(), "busy", DEVICE, Hands::default(), &[]).await };
+    let error = tokio::select! {
+        judged = judged => judged.unwrap_err(),
+        () = controller.until::<()>("nothing", |_| None) => unreachable!("it listens for ever"),
+    };
+    assert!(matches!(error, Error::Busy { .. }), "{error}");
+}

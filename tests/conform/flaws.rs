@@ -1,0 +1,333 @@
+//! One flaw each: what is wrong between a good session and the wire.
+
+use brigade::mqtt::{Publication, Qos};
+use brigade::protocol::*;
+use serde_json::Value;
+
+use crate::broken::Broken;
+
+/// A second execution has a number of its own inside the device, and the first one's outside.
+const SECOND: u32 = 100_000;
+
+/// What a device does wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flaw {
+    None,
+    OtherClientId,
+    NoWill,
+    WillOfAnotherConnection,
+    ForgetsFacts,
+    RefusesUnknownFields,
+    StateNotRetained,
+    StateOnce,
+    ObeysRetained,
+    ObeysAnyBoot,
+    ObeysLowerEpochs,
+    KnowsStaleIds,
+    SilentOnRepeats,
+    ObeysOldHolds,
+    RunsWhatWasCancelled,
+    DoesItAgain,
+    ForgivesRefusals,
+    ForgetsWithAck,
+    ForgetsAfterFiveSeconds,
+    StartsUnasked,
+    TakesAnyLease,
+    LeaseFromReceipt,
+    LeaseOfAnyBoot,
+    LeaseOfAnyEpoch,
+    TakesEarlierAnswers,
+    KeepsTheWord,
+    NoBeatForTasks,
+    NoBeatForEpochs,
+    EpochVoidsNothing,
+    NeverExpires,
+    TwoTasksInOnePlace,
+    DancesOnDemand,
+    ForgetsWhatIsOver,
+    StopsWhenAlone,
+    OrphansNeverStart,
+    OrphansStartLate,
+    StaysInSilence,
+    CountsBeatsAtOnce,
+    NoWatchdog,
+    StopsWhatMustEnd,
+    ObeysOtherZones,
+    RevStands,
+    OldRevInBeats,
+    OddProgress,
+    NoErrorsField,
+    GoesBack,
+    SameBoot,
+}
+
+impl Flaw {
+    /// What is wrong with what it can do.
+    pub fn change_facts(self, facts: &mut Facts) {
+        match self {
+            Self::StopsWhatMustEnd => facts.actions.iter_mut().for_each(|action| action.cancel = CancelClass::Always),
+            Self::TwoTasksInOnePlace => facts.lanes = vec![0, 1],
+            _ => {}
+        }
+    }
+
+    /// What is wrong with its will.
+    pub fn change_will(self, will: Conn) -> Option<Conn> {
+        match self {
+            Self::NoWill => None,
+            Self::WillOfAnotherConnection => Some(Conn { n: will.n + 7, ..will }),
+            _ => Some(will),
+        }
+    }
+}
+
+impl Broken {
+    /// What it makes of what comes in. None: it does not hear it.
+    pub fn inbound(&mut self, leaf: Leaf, bytes: &[u8]) -> Option<Vec<u8>> {
+        if self.flaw == Flaw::RefusesUnknownFields && String::from_utf8_lossy(bytes).contains("x-later") {
+            return None;
+        }
+        let Ok(mut message) = Message::decode(leaf, bytes) else { return Some(bytes.to_vec()) };
+        match &mut message {
+            Message::Cmd(cmd) => {
+                let is_heard = self.hear_cmd(cmd);
+                return is_heard.then(|| message.encode());
+            }
+            Message::Lease(lease) => self.hear_lease(lease),
+            Message::AllCmd(cmd) if self.flaw == Flaw::ObeysOtherZones => cmd.zone = None,
+            _ => {}
+        }
+        Some(message.encode())
+    }
+
+    fn next(&mut self) -> u64 {
+        self.counter += 1;
+        self.counter
+    }
+
+    /// False: it does not hear this one.
+    fn hear_cmd(&mut self, cmd: &mut Cmd) -> bool {
+        let (own_boot, fence) = (self.session.state().boot, self.session.fence());
+        match self.flaw {
+            Flaw::ObeysAnyBoot => cmd.boot = own_boot,
+            Flaw::ObeysLowerEpochs => cmd.epoch = cmd.epoch.max(fence),
+            Flaw::KnowsStaleIds => {
+                if self.stale.contains(&cmd.id) {
+                    return false;
+                }
+                if cmd.epoch < fence {
+                    self.stale.push(cmd.id);
+                }
+            }
+            _ => {}
+        }
+        if self.flaw == Flaw::ObeysOldHolds && matches!(cmd.op, Op::Hold | Op::Resume) {
+            cmd.idx = self.next();
+        }
+        let done = |result: &InstructionResult| result.id == cmd.id && result.res == CommandResult::Done;
+        let is_repeat = self.session.state().cmds.iter().any(done);
+        match &mut cmd.op {
+            Op::TaskStart(task) => {
+                if is_repeat && self.flaw == Flaw::SilentOnRepeats {
+                    return false;
+                }
+                self.hear_task(cmd.id, task);
+            }
+            Op::TaskCancel(attempt) => {
+                self.fates.entry(attempt.clone()).or_insert("cancelled first");
+                self.mean_the_second(attempt);
+            }
+            Op::Ack(attempt) => {
+                self.fates.insert(attempt.clone(), "acknowledged");
+                self.acknowledged_at.insert(attempt.clone(), self.now);
+                self.mean_the_second(attempt);
+            }
+            Op::ConfigSet(setting) => {
+                self.orphan_ms = setting.orphan_ms.unwrap_or(self.orphan_ms);
+                match self.flaw {
+                    Flaw::OrphansNeverStart => setting.orphan_ms = Some(0),
+                    Flaw::OrphansStartLate => setting.orphan_ms = Some(600_000),
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
+        true
+    }
+
+    /// What is said of an attempt means its second execution, where there is one.
+    fn mean_the_second(&self, attempt: &mut Attempt) {
+        let second = Attempt { att: attempt.att.saturating_add(SECOND), ..attempt.clone() };
+        if self.session.state().tasks.iter().any(|line| line.attempt == second) {
+            *attempt = second;
+        }
+    }
+
+    fn hear_task(&mut self, id: InstructionId, task: &mut TaskStart) {
+        let fate = self.fates.get(&task.attempt).copied();
+        let state = self.session.state();
+        let line = state.tasks.iter().find(|line| line.attempt == task.attempt);
+        let is_over = line.is_some_and(|line| line.st.is_over());
+        let has_results = state
+            .cmds
+            .iter()
+            .any(|cmd| self.starts.get(&cmd.id) == Some(&task.attempt) && cmd.res != CommandResult::Done);
+        let since_ack = self.acknowledged_at.get(&task.attempt).map(|at| self.now - at);
+        let does_again = match self.flaw {
+            Flaw::DoesItAgain => is_over && fate != Some("cancelled first"),
+            Flaw::RunsWhatWasCancelled => fate == Some("cancelled first"),
+            Flaw::ForgivesRefusals => line.is_none() && has_results && since_ack.is_none(),
+            Flaw::ForgetsWithAck => fate == Some("acknowledged"),
+            Flaw::ForgetsAfterFiveSeconds => since_ack.is_some_and(|ms| ms > 5_000),
+            _ => false,
+        };
+        if !self.starts.contains_key(&id) {
+            self.fates.insert(task.attempt.clone(), "asked for");
+        }
+        self.starts.insert(id, task.attempt.clone());
+        if does_again {
+            task.attempt.att += SECOND;
+        }
+        match self.flaw {
+            Flaw::NeverExpires if task.start_within_ms.is_some() => task.start_within_ms = Some(600_000),
+            Flaw::TwoTasksInOnePlace if state.tasks.iter().any(|l| l.lane == Some(0) && !l.st.is_over()) => {
+                task.lane = if task.lane == 0 { 1 } else { task.lane };
+            }
+            _ => {}
+        }
+    }
+
+    fn hear_lease(&mut self, lease: &mut Lease) {
+        self.unanswered = 0;
+        let state = self.session.state();
+        let last = self.sent.keys().next_back().copied().unwrap_or(0);
+        match self.flaw {
+            Flaw::TakesAnyLease if !lease.open.is_empty() => lease.open = self.starts.keys().copied().collect(),
+            Flaw::LeaseFromReceipt => {
+                lease.l_ms += self.sent.get(&lease.seq).map_or(0, |at| self.now - at);
+            }
+            Flaw::LeaseOfAnyBoot => lease.boot = state.boot,
+            Flaw::LeaseOfAnyEpoch => lease.epoch = lease.epoch.max(self.session.fence()),
+            Flaw::TakesEarlierAnswers if !lease.open.is_empty() => lease.seq = last,
+            Flaw::KeepsTheWord => {
+                lease.open.extend(&self.named);
+                self.named = lease.open.clone();
+            }
+            _ => {}
+        }
+        if self.flaw == Flaw::EpochVoidsNothing {
+            self.named = lease.open.clone();
+        }
+    }
+
+    /// What it does by itself after a message.
+    pub fn after_hearing(&mut self, leaf: Leaf) {
+        if self.flaw == Flaw::EpochVoidsNothing && leaf == Leaf::Leader && !self.named.is_empty() {
+            self.lease_to_itself(self.named.clone());
+        }
+    }
+
+    /// What it does by itself at each step.
+    pub fn at_each_step(&mut self) {
+        let state = self.session.state();
+        if self.flaw == Flaw::StartsUnasked && state.tasks.iter().any(|line| line.st == TaskState::Waiting) {
+            self.lease_to_itself(self.starts.keys().copied().collect());
+        }
+        if self.flaw == Flaw::ForgetsWhatIsOver {
+            for line in state.tasks.iter().filter(|line| line.st.is_over()) {
+                let since = *self.over_since.entry(line.attempt.clone()).or_insert(self.now);
+                if self.now - since > 150 {
+                    let index = self.next();
+                    let (id, epoch) = (InstructionId { index, n: 0 }, self.session.fence());
+                    let op = Op::Ack(line.attempt.clone());
+                    self.whisper(Cmd { id, boot: state.boot, epoch, idx: index, ttl_ms: 1_000, op });
+                }
+            }
+        }
+    }
+
+    fn lease_to_itself(&mut self, open: Vec<InstructionId>) {
+        let seq = self.sent.keys().next_back().copied().unwrap_or(0);
+        let (boot, epoch) = (self.session.state().boot, self.session.fence());
+        let held = self.session.state().cond == Condition::Held;
+        self.whisper(Lease { boot, seq, epoch, l_ms: 60_000, held, open });
+    }
+
+    /// What it makes of what it says. None: it does not say it.
+    pub fn outbound(&mut self, mut message: Message) -> Option<Publication> {
+        match &mut message {
+            Message::Facts(facts) => {
+                if self.flaw == Flaw::ForgetsFacts && self.now - self.connected_at < 100 {
+                    return None;
+                }
+                self.say_facts(facts);
+            }
+            Message::State(state) => self.say_state(state),
+            Message::Heartbeat(beat) => match self.flaw {
+                Flaw::OldRevInBeats => beat.rev = beat.rev.saturating_sub(1),
+                Flaw::RevStands => beat.rev = 1,
+                _ => {}
+            },
+            _ => {}
+        }
+        let mut publication = self.publication(&message);
+        if message.leaf() == Leaf::State {
+            match self.flaw {
+                Flaw::StateNotRetained => publication.retain = false,
+                Flaw::StateOnce => publication.qos = Qos::AtMostOnce,
+                Flaw::NoErrorsField => {
+                    let mut value: Value = serde_json::from_slice(&publication.payload).unwrap();
+                    value.as_object_mut().unwrap().remove("errors");
+                    publication.payload = value.to_string().into();
+                }
+                _ => {}
+            }
+        }
+        Some(publication)
+    }
+
+    fn say_facts(&self, facts: &mut Facts) {
+        match self.flaw {
+            Flaw::StopsWhatMustEnd => {
+                facts.actions.iter_mut().for_each(|action| action.cancel = CancelClass::UntilStart)
+            }
+            Flaw::TwoTasksInOnePlace => facts.lanes = vec![0],
+            Flaw::OrphansNeverStart | Flaw::OrphansStartLate => facts.orphan_ms = self.orphan_ms,
+            _ => {}
+        }
+    }
+
+    fn say_state(&mut self, state: &mut State) {
+        for line in &mut state.tasks {
+            line.attempt.att -= if (SECOND..2 * SECOND).contains(&line.attempt.att) { SECOND } else { 0 };
+        }
+        match self.flaw {
+            Flaw::TwoTasksInOnePlace => state.tasks.iter_mut().for_each(|line| line.lane = line.lane.map(|_| 0)),
+            Flaw::DancesOnDemand => {
+                for cmd in &mut state.cmds {
+                    if !self.starts.contains_key(&cmd.id) && cmd.res == CommandResult::RejectedUnsupported {
+                        cmd.res = CommandResult::Done;
+                    }
+                }
+            }
+            Flaw::RevStands => state.rev = 1,
+            Flaw::OddProgress => {
+                for line in &mut state.tasks {
+                    line.pct = line.pct.map(|pct| if pct == 0 || pct == 100 { pct } else { pct + 1 });
+                }
+            }
+            Flaw::GoesBack => self.go_back(state),
+            _ => {}
+        }
+    }
+
+    /// Shows a task that is over as running once more, in the first state after the one that said so.
+    fn go_back(&mut self, state: &mut State) {
+        for line in state.tasks.iter_mut().filter(|line| line.st.is_over()) {
+            let told = *self.told_over.entry(line.attempt.clone()).or_insert(state.rev);
+            if state.rev == told + 1 {
+                (line.st, state.cond) = (TaskState::Running, Condition::Execute);
+            }
+        }
+    }
+}
