@@ -27,11 +27,8 @@ pub fn rules() -> Vec<Rule> {
         }
         let is_new_item =
             line.starts_with("- ") || line.trim_start().split_once(". ").is_some_and(|(n, _)| is_number(n));
-        if line.trim().is_empty()
-            || line.starts_with(['#', '|', '`']) && id_in(line).is_none()
-            || is_code
-            || is_new_item
-        {
+        let is_other = line.starts_with(['#', '|']) && id_in(line).is_none();
+        if line.trim().is_empty() || is_other || is_code || is_new_item {
             is_open = false;
         }
         if !is_code {

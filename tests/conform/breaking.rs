@@ -56,7 +56,8 @@ const CASES: [(Flaw, DeviceKind, &str, &[&str]); 45] = [
     // The delayed task finds another place where it should have waited.
     (Flaw::TwoTasksInOnePlace, DeviceKind::Camera, "R5.4", &["R5.5", "R7.4"]),
     (Flaw::DancesOnDemand, DeviceKind::Camera, "R5.11", &[]),
-    (Flaw::ForgetsWhatIsOver, DeviceKind::Camera, "R7.1", &[]),
+    // What is forgotten is not seen to stay over, and makes room.
+    (Flaw::ForgetsWhatIsOver, DeviceKind::Camera, "R7.1", &["R3.1", "R4.10", "R7.3"]),
     (Flaw::StopsWhenAlone, DeviceKind::Camera, "R8.1", &[]),
     (Flaw::OrphansNeverStart, DeviceKind::Camera, "R8.2", &[]),
     (Flaw::OrphansStartLate, DeviceKind::Camera, "R8.3", &[]),
@@ -69,7 +70,8 @@ const CASES: [(Flaw, DeviceKind, &str, &[&str]); 45] = [
     (Flaw::RevStands, DeviceKind::Camera, "M7", &[]),
     (Flaw::OldRevInBeats, DeviceKind::Camera, "M12", &[]),
     (Flaw::OddProgress, DeviceKind::Camera, "M10", &[]),
-    (Flaw::GoesBack, DeviceKind::Camera, "R6.1", &[]),
+    // What has expired goes back, too.
+    (Flaw::GoesBack, DeviceKind::Camera, "R6.1", &["R4.10"]),
     (Flaw::SameBoot, DeviceKind::Camera, "R2.10", &[]),
 ];
 

@@ -151,7 +151,8 @@ impl Broken {
     /// What comes in, as the flaw hears it.
     fn hear(&mut self, leaf: Leaf, is_retained: bool, bytes: &[u8]) {
         let is_retained = is_retained && self.flaw != Flaw::ObeysRetained;
-        let Some(bytes) = self.inbound(leaf, bytes) else { return };
+        let heard = if is_retained { Some(bytes.to_vec()) } else { self.inbound(leaf, bytes) };
+        let Some(bytes) = heard else { return };
         let mut outputs = self.session.receive_bytes(self.now, leaf, is_retained, &bytes);
         let is_hb = |output: &Output| matches!(output, Output::Publish(Message::Heartbeat(_)));
         match (self.flaw, leaf) {

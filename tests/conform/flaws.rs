@@ -209,7 +209,7 @@ impl Broken {
             Flaw::LeaseOfAnyBoot => lease.boot = state.boot,
             Flaw::LeaseOfAnyEpoch => lease.epoch = lease.epoch.max(self.session.fence()),
             Flaw::TakesEarlierAnswers if !lease.open.is_empty() => lease.seq = last,
-            Flaw::KeepsTheWord => {
+            Flaw::KeepsTheWord if (lease.boot, lease.epoch, lease.seq) == (state.boot, state.fence.epoch, last) => {
                 lease.open.extend(&self.named);
                 self.named = lease.open.clone();
             }
