@@ -243,6 +243,7 @@ impl Bench {
             state: *state,
             code: code(attempt).to_owned(),
             detail: String::new(),
+            temp_dc: None,
         };
         let report = Report {
             boot: 1,

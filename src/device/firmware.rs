@@ -99,6 +99,8 @@ pub enum End {
     Finished {
         /// PASS, FAIL, UNSURE, or empty.
         code: String,
+        /// The temperature that it was done at, in tenths of a degree Celsius, if the machine measures one.
+        temp_dc: Option<i32>,
     },
     /// Badly.
     Failed {

@@ -51,6 +51,9 @@ pub struct Attempt {
     pub proof_at: Option<Millis>,
     /// The instruction that cancels it.
     pub cancel: Option<InstructionId>,
+    /// The temperature that its device reports with its end, in tenths of a degree Celsius.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temp_dc: Option<i32>,
 }
 
 impl Attempt {

@@ -27,6 +27,11 @@ impl Kitchen {
         let (state, started) = (attempt.state, attempt.started_at.is_some());
         let fenced = !self.pizzas.contains(&task.attempt.task.pizza) && task.attempt.task.job != Job::Discard;
         let code = task.code.clone();
+        if task.temp_dc.is_some()
+            && let Some(attempt) = self.attempts.get_mut(&task.attempt)
+        {
+            attempt.temp_dc = task.temp_dc;
+        }
         match task.state {
             TaskState::Waiting if state == AttemptState::Planned => {
                 let attempt = self.attempts.get_mut(&task.attempt).expect("it was there a line ago");

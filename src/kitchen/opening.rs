@@ -71,6 +71,7 @@ impl Kitchen {
             due_at: Some(self.meta.now + start.start_within_ms + self.settings().stuck_grace_ms),
             proof_at: None,
             cancel: None,
+            temp_dc: None,
         };
         self.block_lanes(&attempt);
         self.attempts.insert(id, attempt);

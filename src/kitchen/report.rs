@@ -258,6 +258,9 @@ pub struct TaskReport {
     pub code: String,
     /// For people.
     pub detail: String,
+    /// The temperature that it was done at, in tenths of a degree Celsius; only once it is over, and only from devices that measure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temp_dc: Option<i32>,
 }
 
 /// The device's whole state, cumulative: what is not in here is over and acknowledged.

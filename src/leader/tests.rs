@@ -181,6 +181,7 @@ fn an_instruction_is_sent_again_every_second_until_it_is_reflected() {
         pct: None,
         code: String::new(),
         detail: String::new(),
+        temp_dc: None,
     };
     let report = State { tasks: vec![line], ..scene.state(2) }.to_report().report;
     scene.tenure(Command::RecordReport { device: robot(), report });

@@ -98,6 +98,7 @@ fn state() -> State {
         pct: Some(if st == TaskState::Running { 40 } else { 100 }),
         code: code.to_owned(),
         detail: String::new(),
+        temp_dc: None,
     };
     State {
         boot: BOOT,
@@ -136,6 +137,15 @@ fn oven_state() -> State {
         telem: telem.as_object().cloned(),
         ..state()
     }
+}
+
+/// An oven whose bake is over, and how hot it was.
+fn baked_state() -> State {
+    let mut state = State { cond: Condition::Idle, cmds: vec![], ..state() };
+    state.tasks.truncate(1);
+    let bake = &mut state.tasks[0];
+    (bake.attempt.id, bake.act, bake.temp_dc) = (id("17.0.0-bake"), Some(Action::Bake.into()), Some(3184));
+    state
 }
 
 fn conn(st: ConnState) -> Message {
@@ -187,6 +197,7 @@ pub fn all() -> Vec<(&'static str, Message)> {
         ),
         ("state-robot", state().into()),
         ("state-oven", oven_state().into()),
+        ("state-oven-baked", baked_state().into()),
         ("hb", Heartbeat { boot: BOOT, seq: 31, rev: 12, up_ms: 30_500 }.into()),
         ("lease", Lease { boot: BOOT, seq: 31, epoch: epoch(), l_ms: LEASE_MS, held: false, open }.into()),
         ("obs", observation()),

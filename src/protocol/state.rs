@@ -12,6 +12,8 @@ use crate::kitchen::{
 const CODE_LENGTH_MAX: usize = 48;
 /// Characters of `detail` that a Report keeps.
 const DETAIL_LENGTH_MAX: usize = 200;
+/// What a sensor in a kitchen can have measured, in tenths of a degree Celsius: from a deep-freezer to above any oven.
+const TEMPERATURES_DC: std::ops::RangeInclusive<i32> = -500..=10_000;
 
 /// `state`: what the device is, does and holds. What is not in here is over and acknowledged.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -84,6 +86,10 @@ pub struct TaskLine {
     /// For people.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub detail: String,
+    /// The temperature that the task was done at, in tenths of a degree Celsius, once it is over: an oven's mean over the bake (the mean of
+    /// OPC 30200's ActualTemperature), a robot's probe. For the food-safety record; nothing is decided by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temp_dc: Option<i32>,
 }
 
 /// What became of one instruction.
@@ -170,6 +176,8 @@ impl TaskLine {
             state: self.st,
             code: shortened(&self.code, CODE_LENGTH_MAX),
             detail: shortened(&self.detail, DETAIL_LENGTH_MAX),
+            // A broken sensor must neither stop the line nor get into the record.
+            temp_dc: self.temp_dc.filter(|dc| self.st.is_over() && TEMPERATURES_DC.contains(dc)),
         })
     }
 }

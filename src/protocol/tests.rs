@@ -122,6 +122,25 @@ fn a_state_becomes_a_report_without_its_foreign_tasks() {
 }
 
 #[test]
+fn a_temperature_is_kept_once_its_task_is_over_and_where_a_sensor_can_have_measured_it() {
+    let Some((_, Message::State(mut state))) =
+        examples::all().into_iter().find(|(name, _)| *name == "state-oven-baked")
+    else {
+        panic!("there is an example of a bake that is over")
+    };
+    let mut kept = |st: TaskState, temp_dc: Option<i32>| {
+        (state.tasks[0].st, state.tasks[0].temp_dc) = (st, temp_dc);
+        state.to_report().report.tasks[0].temp_dc
+    };
+    assert_eq!(kept(TaskState::Finished, Some(3184)), Some(3184));
+    assert_eq!(kept(TaskState::Finished, None), None, "firmware that measures nothing is as good as before");
+    assert_eq!(kept(TaskState::Running, Some(3184)), None);
+    for (dc, is_kept) in [(-501, false), (-500, true), (10_000, true), (10_001, false), (i32::MAX, false)] {
+        assert_eq!(kept(TaskState::Failed, Some(dc)).is_some(), is_kept, "{dc}");
+    }
+}
+
+#[test]
 fn an_observation_without_a_pizza_counts_as_unsure() {
     let Some((_, Message::Observation(mut seen))) = examples::all().into_iter().find(|(name, _)| *name == "obs") else {
         panic!("there is an example of an observation")

@@ -130,6 +130,7 @@ impl Machine {
             state: d.state,
             code: d.code.clone(),
             detail: String::new(),
+            temp_dc: None,
         };
         Report {
             boot: self.boot,

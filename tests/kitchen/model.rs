@@ -68,6 +68,8 @@ pub struct ModelDevice {
     pub mode: Mode,
     pub estop: bool,
     pub held: bool,
+    /// What its sensor says at the end of a bake, in tenths of a degree Celsius.
+    pub temp_dc: Option<i32>,
     pub tasks: BTreeMap<AttemptId, ModelTask>,
     pub last: Option<Report>,
     pub sent: Vec<Report>,
@@ -103,6 +105,7 @@ impl ModelDevice {
             mode: Mode::Automatic,
             estop: false,
             held: false,
+            temp_dc: None,
             tasks: BTreeMap::new(),
             last: None,
             sent: Vec::new(),
@@ -419,6 +422,7 @@ impl ModelDevice {
             state: t.state,
             code: t.code.clone(),
             detail: String::new(),
+            temp_dc: self.temp_dc.filter(|_| t.task.action == Action::Bake && t.state.is_over()),
         };
         let mut report = Report {
             boot: self.boot,

@@ -16,6 +16,8 @@ pub(super) struct Task {
     pub(super) pct: Option<u8>,
     pub(super) code: String,
     pub(super) detail: String,
+    /// Measured by the machine at its end.
+    pub(super) temp_dc: Option<i32>,
     pub(super) accepted_at: Millis,
     pub(super) expires_at: Millis,
     /// True once its `after` has come to pass; false while it waits for LOADED.
@@ -43,6 +45,7 @@ impl Task {
             pct: None,
             code: String::new(),
             detail: String::new(),
+            temp_dc: None,
             accepted_at: now,
             expires_at: now,
             is_loaded: true,
@@ -94,6 +97,7 @@ impl Task {
             pct: self.pct,
             code: self.code.clone(),
             detail: self.detail.clone(),
+            temp_dc: self.temp_dc,
         }
     }
 }

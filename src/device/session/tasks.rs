@@ -234,10 +234,10 @@ impl Tasks {
     pub(super) fn end(&mut self, attempt: &Attempt, end: End) -> Option<Ended> {
         let is_running = |task: &&mut Task| matches!(task.state, TaskState::Running | TaskState::Paused);
         let task = self.tasks.iter_mut().filter(is_running).find(|task| task.attempt == *attempt)?;
-        (task.state, task.code, task.detail) = match end {
-            End::Finished { code } => (TaskState::Finished, code, String::new()),
-            End::Failed { code, detail } => (TaskState::Failed, code, detail),
-            End::Cancelled => (TaskState::Cancelled, String::new(), String::new()),
+        (task.state, task.code, task.detail, task.temp_dc) = match end {
+            End::Finished { code, temp_dc } => (TaskState::Finished, code, String::new(), temp_dc),
+            End::Failed { code, detail } => (TaskState::Failed, code, detail, None),
+            End::Cancelled => (TaskState::Cancelled, String::new(), String::new(), None),
         };
         if task.state == TaskState::Finished {
             task.pct = Some(100);

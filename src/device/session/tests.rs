@@ -138,7 +138,7 @@ impl Bench {
     }
 
     fn finish(&mut self, name: &str) {
-        self.end(name, End::Finished { code: String::new() });
+        self.end(name, End::Finished { code: String::new(), temp_dc: None });
     }
 
     fn hold_pizza(&mut self, pizza: Option<&str>) {
@@ -734,7 +734,7 @@ proptest! {
                     bench.now += ms;
                     let running: Vec<_> = bench.session.state().tasks.into_iter().filter(|line| line.st == TaskState::Running).collect();
                     for line in running {
-                        let end = Happening::Ended { attempt: line.attempt, end: End::Finished { code: String::new() } };
+                        let end = Happening::Ended { attempt: line.attempt, end: End::Finished { code: String::new(), temp_dc: None } };
                         let out = bench.session.observe(bench.now, Status::default(), vec![end]);
                         bench.take(out);
                     }

@@ -163,7 +163,8 @@ impl Machine {
             },
             Action::Inspect => code = verdict_text(self.judge(order, faults)).to_owned(),
         }
-        End::Finished { code }
+        let temp_dc = (action == Action::Bake).then(|| chamber_dc(order));
+        End::Finished { code, temp_dc }
     }
 
     fn leave(&mut self, order: &TaskStart, from: &Place, event: &str) {
@@ -193,7 +194,7 @@ impl Machine {
 
     fn end(&mut self, motion: &Motion, end: End) {
         let (event, code) = match &end {
-            End::Finished { code } => ("finished", code.clone()),
+            End::Finished { code, .. } => ("finished", code.clone()),
             End::Failed { code, .. } => ("failed", code.clone()),
             End::Cancelled => ("cancelled", String::new()),
         };
@@ -351,6 +352,13 @@ fn verdict_text(verdict: Verdict) -> &'static str {
         Verdict::Fail => "FAIL",
         Verdict::Unsure => "UNSURE",
     }
+}
+
+/// The mean temperature of an oven's chamber over a bake: a few degrees around what a stone oven is set to. It follows from the
+/// attempt, so that a seed gives the same kitchen again.
+fn chamber_dc(order: &TaskStart) -> i32 {
+    let spread: u32 = order.attempt.id.as_str().bytes().map(u32::from).sum::<u32>() + order.attempt.att;
+    3_170 + i32::try_from(spread % 60).unwrap_or(0)
 }
 
 /// The oven slot that an instruction names.
