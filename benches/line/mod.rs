@@ -61,7 +61,7 @@ impl Bench {
             devices: BTreeMap::new(),
             holds: BTreeMap::new(),
         };
-        bench.apply(Command::TakeCharge { node: 1, incarnation: 1, gap_measured: true });
+        bench.apply(Command::TakeCharge { node: 1, incarnation: 1, gap_measured: true, kitchen: String::new() });
         // However much is open, more is taken.
         let settings = Settings { admit_late_ms: 30 * 24 * 3_600_000, ..Settings::default() };
         bench.apply(Command::Configure { settings });

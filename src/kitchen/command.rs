@@ -125,6 +125,9 @@ pub enum Command {
         incarnation: u32,
         /// False when no node measured how much time passed since the last entry.
         gap_measured: bool,
+        /// The kitchen's name, for its records; empty from an earlier release.
+        #[serde(default)]
+        kitchen: String,
     },
     /// Tenure: a device says who it is.
     RecordFacts {

@@ -19,6 +19,7 @@ pub mod directives;
 pub mod discipline;
 pub mod event;
 pub mod feed;
+pub mod food_safety;
 pub mod gates;
 pub mod ids;
 pub mod in_charge;
@@ -143,6 +144,9 @@ pub struct Meta {
     pub packed: u64,
     /// Pizzas discarded.
     pub discarded: u64,
+    /// Where the chain of food-safety records ends.
+    #[serde(default)]
+    pub food: food_safety::Chain,
 }
 
 /// What a single entry gathers; not part of the state.
@@ -255,7 +259,8 @@ impl Kitchen {
             Command::AddToken { new, first, actor } => self.add_token(new, *first, actor),
             Command::RevokeToken { token, even_last, actor } => self.revoke_token(token, *even_last, actor),
             Command::NoteTokenUse { token, hour } => self.note_token_use(token, *hour),
-            Command::TakeCharge { node, incarnation, gap_measured } => {
+            Command::TakeCharge { node, incarnation, gap_measured, kitchen } => {
+                self.name_kitchen(kitchen);
                 self.take_charge(*node, *incarnation, *gap_measured)
             }
             Command::RecordFacts { device, boot, facts } => self.record_facts(device, *boot, facts),

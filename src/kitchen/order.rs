@@ -82,6 +82,12 @@ pub struct DiscardedPizza {
     pub state: PizzaState,
     /// When.
     pub at: Millis,
+    /// When, in wall time; 0 in what an earlier release recorded.
+    #[serde(default)]
+    pub wall: u64,
+    /// Which version of its recipe was begun; 0 if none was, or an earlier release began it.
+    #[serde(default)]
+    pub recipe_version: u32,
     /// What was tried.
     pub history: Vec<PastAttempt>,
     /// What cameras and persons said.

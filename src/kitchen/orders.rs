@@ -177,6 +177,7 @@ impl Kitchen {
         let number_key = archive_number_key(order.number);
         self.scratch.archive.push(Row { key: number_key, value: Some(id.as_str().as_bytes().to_vec()) });
         let archived = ArchivedOrder { order, pizzas };
+        self.record_pizzas(&archived);
         self.scratch.archive.push(Row { key: archive_key(id), value: Some(encode(&archived)) });
     }
 

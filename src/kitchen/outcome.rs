@@ -5,8 +5,8 @@ use super::device::Recovery;
 use super::event::Event;
 use super::incident::Question;
 use super::outbox::Op;
-use super::pizza::{Custody, Input, PastAttempt, PizzaState, Place};
-use super::report::{AttemptId, Content, Job};
+use super::pizza::{Custody, Input, PastAttempt, Pizza, PizzaState, Place};
+use super::report::{AttemptId, Content, Job, TaskId};
 use super::{Kitchen, Life};
 use crate::defect;
 
@@ -111,20 +111,33 @@ impl Kitchen {
     }
 
     fn record_attempt(&mut self, attempt: &Attempt, outcome: &Outcome) {
-        let ended_at = self.meta.now;
-        let Some(pizza) = self.pizzas.get_mut(&attempt.id.task.pizza) else { return };
-        if pizza.history.len() >= HISTORY_MAX {
-            pizza.history.remove(0);
+        let past = self.past(attempt, outcome.to_string());
+        if let Some(pizza) = self.pizzas.get_mut(&attempt.id.task.pizza) {
+            remember(&mut pizza.history, past);
         }
-        pizza.history.push(PastAttempt {
+    }
+
+    /// A pizza is discarded: what still ran with it is on its record too, as it stood then. Its real end comes when the pizza is gone.
+    pub(super) fn record_overtaken(&self, pizza: &mut Pizza) {
+        let first = AttemptId { task: TaskId { pizza: pizza.id, job: Job::Prep }, number: 0 };
+        let last = AttemptId { task: TaskId { pizza: pizza.id, job: Job::Discard }, number: u32::MAX };
+        for (_, attempt) in self.attempts.range(first..=last).filter(|(_, a)| a.started_at.is_some()) {
+            remember(&mut pizza.history, self.past(attempt, "OVERTAKEN".to_owned()));
+        }
+    }
+
+    fn past(&self, attempt: &Attempt, outcome: String) -> PastAttempt {
+        PastAttempt {
             job: attempt.id.task.job,
             number: attempt.id.number,
             device: attempt.device.clone(),
             opened_at: attempt.opened_at,
             started_at: attempt.started_at,
-            ended_at,
-            outcome: outcome.to_string(),
-        });
+            ended_at: self.meta.now,
+            outcome,
+            ended_wall: self.meta.wall,
+            temp_dc: attempt.temp_dc,
+        }
     }
 
     /// What an outcome says about the device: a success ends its trial, a failure counts.
@@ -179,4 +192,11 @@ impl Kitchen {
         let start = attempt.instruction;
         self.outbox.remove(&start);
     }
+}
+
+fn remember(history: &mut Vec<PastAttempt>, past: PastAttempt) {
+    if history.len() >= HISTORY_MAX {
+        history.remove(0);
+    }
+    history.push(past);
 }

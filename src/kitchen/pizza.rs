@@ -172,6 +172,21 @@ pub enum Spoiled {
     Cancelled,
 }
 
+impl Spoiled {
+    /// The word on the wire and on record.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Burnt => "BURNT",
+            Self::Dropped => "DROPPED",
+            Self::JudgedBad => "JUDGED_BAD",
+            Self::Stale => "STALE",
+            Self::BakeFailed => "BAKE_FAILED",
+            Self::Lost => "LOST",
+            Self::Cancelled => "CANCELLED",
+        }
+    }
+}
+
 /// Who has the pizza.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -253,8 +268,14 @@ pub struct PastAttempt {
     pub started_at: Option<Millis>,
     /// When its end was recorded.
     pub ended_at: Millis,
-    /// SUCCEEDED, or why not.
+    /// SUCCEEDED, or why not; OVERTAKEN if it still ran when its pizza was discarded.
     pub outcome: String,
+    /// When its end was recorded, in wall time; 0 in what an earlier release recorded.
+    #[serde(default)]
+    pub ended_wall: u64,
+    /// The temperature that its device reported, in tenths of a degree Celsius.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temp_dc: Option<i32>,
 }
 
 /// One pizza that is open. A discarded one leaves the state; what was its own is in its order's record.
@@ -266,6 +287,9 @@ pub struct Pizza {
     pub order: OrderId,
     /// How it is made.
     pub recipe: RecipeId,
+    /// The version of its recipe when it was begun; 0 before that.
+    #[serde(default)]
+    pub recipe_version: u32,
     /// Where it is on its way.
     pub state: PizzaState,
     /// Since when.
@@ -315,6 +339,7 @@ impl Pizza {
             id,
             order: order.id.clone(),
             recipe,
+            recipe_version: 0,
             state: PizzaState::Queued,
             since: now,
             custody: Custody::None,

@@ -60,9 +60,13 @@ impl Kitchen {
         let Some(before) = self.pizzas.get(&id) else { return false };
         let Some(next) = advance(before.state, input) else { return false };
         let (from, order) = (before.state, before.order.clone());
+        let recipe_version = self.recipes.get(&before.recipe).map_or(0, |recipe| recipe.version);
         let pizza = self.pizzas.get_mut(&id).expect("it was there a line ago");
         pizza.state = next;
         pizza.since = now;
+        if next == PizzaState::Prepping {
+            pizza.recipe_version = recipe_version;
+        }
         let pizza = pizza.clone();
         self.index_pizza(&pizza);
         if next == PizzaState::Packed {
@@ -96,6 +100,7 @@ impl Kitchen {
             self.meta.packed -= 1;
         }
         self.meta.discarded += 1;
+        self.record_overtaken(&mut pizza);
         for attempt in self.attempts_of(id) {
             self.request_cancel(attempt);
         }
@@ -108,6 +113,8 @@ impl Kitchen {
             reason,
             state: pizza.state,
             at: self.meta.now,
+            wall: self.meta.wall,
+            recipe_version: pizza.recipe_version,
             history: std::mem::take(&mut pizza.history),
             judgements: std::mem::take(&mut pizza.judgements),
         };

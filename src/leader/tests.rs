@@ -50,7 +50,7 @@ impl Scene {
     /// Everything is there and has shown its state to this tenure; one order waits, and robot1 is told to begin it.
     fn new() -> Self {
         let mut scene = Self { kitchen: Kitchen::default(), memory: Memory::default(), index: 0, now: 1_000 };
-        scene.apply(None, Command::TakeCharge { node: 1, incarnation: 1, gap_measured: true });
+        scene.apply(None, Command::TakeCharge { node: 1, incarnation: 1, gap_measured: true, kitchen: String::new() });
         scene.tenure(Command::PutRecipe { recipe: built_in_menu().remove(0) });
         for (name, kind) in
             [("robot1", DeviceKind::BeforeOven), ("oven1", DeviceKind::Oven), ("robot2", DeviceKind::AfterOven)]
@@ -193,14 +193,14 @@ fn an_instruction_is_sent_again_every_second_until_it_is_reflected() {
 fn a_tenure_that_is_over_sends_nothing() {
     let mut scene = Scene::new();
     let former = scene.epoch();
-    scene.apply(None, Command::TakeCharge { node: 2, incarnation: 1, gap_measured: true });
+    scene.apply(None, Command::TakeCharge { node: 2, incarnation: 1, gap_measured: true, kitchen: String::new() });
     assert!(dispatch::due(&scene.kitchen, &mut scene.memory, former, scene.now, 9_000).is_empty());
 }
 
 #[test]
 fn a_new_tenure_instructs_nobody_before_its_state_is_in_and_asks_for_it() {
     let mut scene = Scene::new();
-    scene.apply(None, Command::TakeCharge { node: 2, incarnation: 1, gap_measured: true });
+    scene.apply(None, Command::TakeCharge { node: 2, incarnation: 1, gap_measured: true, kitchen: String::new() });
     scene.memory = Memory::default();
     let asked = scene.due(1_000);
     assert_eq!(starts(&asked), 0);
@@ -256,7 +256,7 @@ fn another_life_a_withheld_device_and_a_former_tenure_get_no_lease() {
     assert_eq!(scene.answer(BOOT), None, "about to be judged");
     scene.memory.withheld.clear();
     let former = scene.epoch();
-    scene.apply(None, Command::TakeCharge { node: 2, incarnation: 1, gap_measured: true });
+    scene.apply(None, Command::TakeCharge { node: 2, incarnation: 1, gap_measured: true, kitchen: String::new() });
     let heartbeat = Heartbeat { boot: BOOT, seq: 1, rev: 1, up_ms: 5 };
     assert_eq!(lease::answer(&scene.kitchen, &mut scene.memory, former, &robot(), &heartbeat, 1_000), None);
     assert!(scene.memory.named.is_empty(), "what was not answered was not named");

@@ -27,7 +27,7 @@ fn log_id(index: u64) -> LogId {
 
 fn entries() -> Vec<LogEntry> {
     let commands = [
-        Command::TakeCharge { node: 2, incarnation: 1, gap_measured: true },
+        Command::TakeCharge { node: 2, incarnation: 1, gap_measured: true, kitchen: String::new() },
         Command::DeadlinesDue,
         Command::PlaceOrder(NewOrder {
             id: "o1".parse().expect("an id"),

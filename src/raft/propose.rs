@@ -58,7 +58,12 @@ impl RaftNode {
         loop {
             tries_left -= 1;
             let gap_measured = self.gap_measured();
-            let command = Command::TakeCharge { node: self.node_id(), incarnation, gap_measured };
+            let command = Command::TakeCharge {
+                node: self.node_id(),
+                incarnation,
+                gap_measured,
+                kitchen: self.options().cluster.clone(),
+            };
             match self.propose(command, None).await {
                 Ok(Proposed { reply: Reply::InCharge { epoch }, index, .. }) => return Ok((epoch, index)),
                 Ok(_) => return Err(ProposeError::Unknown),

@@ -107,7 +107,7 @@ impl<'a> Simulation<'a> {
 
     /// Takes charge, learns settings and menu, and meets the devices.
     fn open(&mut self) {
-        self.apply(Command::TakeCharge { node: 1, incarnation: 1, gap_measured: true });
+        self.apply(Command::TakeCharge { node: 1, incarnation: 1, gap_measured: true, kitchen: String::new() });
         self.apply(Command::Configure { settings: self.plan.settings.clone() });
         for recipe in self.plan.menu.clone() {
             self.apply(Command::PutRecipe { recipe });

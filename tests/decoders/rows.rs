@@ -49,7 +49,8 @@ fn report() -> Report {
 
 /// A kitchen with something in every table that a few entries can fill.
 static KITCHEN: LazyLock<Vec<Row>> = LazyLock::new(|| {
-    let mut commands = vec![Command::TakeCharge { node: 1, incarnation: 1, gap_measured: true }];
+    let mut commands =
+        vec![Command::TakeCharge { node: 1, incarnation: 1, gap_measured: true, kitchen: String::new() }];
     commands.extend(built_in_menu().into_iter().map(|recipe| Command::PutRecipe { recipe }));
     for (name, kind) in [("b", DeviceKind::BeforeOven), ("o", DeviceKind::Oven), ("a", DeviceKind::AfterOven)] {
         let device: brigade::kitchen::DeviceId = name.parse().expect("an id");

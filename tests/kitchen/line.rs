@@ -275,7 +275,12 @@ impl Line {
 
     /// Another node takes charge.
     pub fn take_charge(&mut self, gap_measured: bool) {
-        self.request(Command::TakeCharge { node: 1 + self.index % 3, incarnation: 1, gap_measured });
+        self.request(Command::TakeCharge {
+            node: 1 + self.index % 3,
+            incarnation: 1,
+            gap_measured,
+            kitchen: "naples".to_owned(),
+        });
         self.heard = self.devices.keys().map(|id| (id.clone(), self.now)).collect();
         self.named.clear();
     }

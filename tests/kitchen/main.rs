@@ -9,6 +9,7 @@ mod backend;
 mod chaos;
 mod devices;
 mod drive;
+mod food_safety;
 mod golden;
 mod line;
 mod model;

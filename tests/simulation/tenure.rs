@@ -34,7 +34,8 @@ impl Simulation {
     pub fn try_to_take_charge(&mut self, node: usize) {
         let gap_measured = self.nodes[node].is_measured;
         self.nodes[node].is_trying = true;
-        let command = Command::TakeCharge { node: node as u64 + 1, incarnation: 1, gap_measured };
+        let command =
+            Command::TakeCharge { node: node as u64 + 1, incarnation: 1, gap_measured, kitchen: String::new() };
         self.propose(node, command, None, Purpose::Charge);
     }
 

@@ -151,7 +151,7 @@ impl Cluster {
 
 /// Any command: what the kitchen says to it does not matter here.
 pub fn command() -> Command {
-    Command::TakeCharge { node: 1, incarnation: 1, gap_measured: false }
+    Command::TakeCharge { node: 1, incarnation: 1, gap_measured: false, kitchen: String::new() }
 }
 
 /// The first Some that `condition` gives; fails after half a minute.

@@ -23,7 +23,7 @@ struct Scene {
 impl Scene {
     fn new() -> Self {
         let mut scene = Self { kitchen: Kitchen::default(), index: 0 };
-        scene.apply(Command::TakeCharge { node: 1, incarnation: 1, gap_measured: true });
+        scene.apply(Command::TakeCharge { node: 1, incarnation: 1, gap_measured: true, kitchen: String::new() });
         for recipe in crate::kitchen::recipe::built_in_menu() {
             scene.apply(Command::PutRecipe { recipe });
         }
