@@ -15,6 +15,7 @@ mod devices;
 mod edge;
 mod events;
 mod extract;
+mod food_safety;
 mod forward;
 mod health;
 mod history;
@@ -212,6 +213,7 @@ fn operator_routes() -> OpenApiRouter<Api> {
         .routes(routes!(incidents::list))
         .routes(routes!(incidents::decide))
         .routes(routes!(incidents::escalations))
+        .routes(routes!(food_safety::list))
         .routes(routes!(events::events))
         .routes(routes!(logs::list))
         .routes(routes!(backend::ask, backend::answer))

@@ -12,4 +12,4 @@ pub use describe::{Conventions, Header, ProblemKind, Shape, complete, stream_mes
 pub use document::{Document, TYPE_PREFIX};
 pub use json::{JsonFault, parse_json};
 pub use serve::{Limits, Peer, serve, serve_with};
-pub use wall::rfc3339;
+pub use wall::{parse_rfc3339, rfc3339};
