@@ -10,7 +10,7 @@ use process::{Ended, Kitchen, brigade, free_address, run};
 use serde_json::Value;
 
 /// Every command and subcommand.
-const COMMANDS: [&str; 51] = [
+const COMMANDS: [&str; 54] = [
     "",
     "controller",
     "backend",
@@ -49,6 +49,9 @@ const COMMANDS: [&str; 51] = [
     "ctl incidents",
     "ctl incidents list",
     "ctl incidents decide",
+    "ctl food-safety",
+    "ctl food-safety export",
+    "ctl food-safety verify",
     "ctl events",
     "ctl cluster",
     "ctl cluster status",
@@ -183,4 +186,52 @@ fn a_history_that_is_good_broken_or_proves_nothing_has_its_own_exit_code() {
     let json = judge(&[start], &["--json"]);
     assert!(serde_json::from_str::<Value>(&json.stdout).is_ok_and(|v| v["facts"] == 1), "{}", json.stdout);
     assert_eq!(judge(&["no history"], &[]).code(), 1);
+}
+
+#[test]
+fn the_food_safety_record_is_exported_verified_and_every_change_of_it_is_found() {
+    let mut kitchen = Kitchen::open().with_devices();
+    let api = kitchen.api();
+    for id in ["a", "b"] {
+        ctl(&api, &["orders", "place", "--recipe", "margherita", "funghi", "--id", id]);
+    }
+    kitchen.wait_until_ready("a");
+    kitchen.wait_until_ready("b");
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let file = dir.path().join("all.csv").to_string_lossy().into_owned();
+    let exported = ctl(&api, &["food-safety", "export", "--from", "2020-01-01", "--out", &file]);
+    assert_eq!((exported.code(), exported.stdout.as_str()), (0, format!("4 records are in {file}\n").as_str()));
+    let text = std::fs::read_to_string(&file).expect("the file is there");
+    let on_screen = ctl(&api, &["food-safety", "export"]).stdout;
+    assert_eq!(on_screen, text, "on the screen as in the file");
+    assert!(text.lines().nth(1).is_some_and(|l| l.contains(",PACKED,") && l.contains("C; ")), "{text}");
+    let file_of = |query: &str| kitchen.get(&format!("/v1/food-safety?{query}")).body;
+    assert_eq!(file_of("format=csv"), Value::from(text.as_str()), "as the API has it");
+    assert_eq!(file_of("format=csv&to=2020-01-01"), Value::from(text.lines().next().map(|l| format!("{l}\r\n"))));
+    let page = file_of("limit=1&cursor=1&from=2020-01-01T00:00:00Z");
+    assert_eq!(
+        (&page["items"][0]["seq"], &page["next"], &page["chain"]["records"]),
+        (&"2".into(), &"2".into(), &4.into())
+    );
+    assert_eq!(page["items"][0]["line"], text.lines().nth(2).unwrap_or_default());
+    assert_eq!(file_of("cursor=3")["next"], Value::Null, "the last page has no next one");
+    for query in ["from=yesterday", "to=2026-02-30", "limit=0", "limit=501", "format=xml", "colour=red"] {
+        assert_eq!(kitchen.get(&format!("/v1/food-safety?{query}")).problem(), "bad-query", "{query}");
+    }
+    let verify = |more: &[&str]| ctl(&api, &[&["food-safety", "verify", &file], more].concat());
+    assert!(verify(&[]).stdout.starts_with("4 records, 1 to 4: the chain is whole."), "{}", verify(&[]).stderr);
+    assert!(verify(&["--live"]).stdout.contains("the same, and no more"), "{}", verify(&["--live"]).stderr);
+    let nobody = ctl(&free_address(), &["food-safety", "verify", &file]);
+    assert_eq!(nobody.code(), 0, "no kitchen is needed: {}", nobody.stderr);
+    let lines: Vec<&str> = text.split_inclusive("\r\n").collect();
+    let put = |lines: &[&str]| std::fs::write(&file, lines.concat()).expect("the folder can be written");
+    put(&[&lines[..2], &lines[3..]].concat());
+    assert!(verify(&[]).stderr.contains("line 3: record 3 follows record 1"), "{}", verify(&[]).stderr);
+    let changed = lines[2].replacen("PACKED", "BURNT!", 1);
+    put(&[lines[0], lines[1], &changed, lines[3], lines[4]]);
+    assert_eq!(verify(&[]).code(), 1);
+    assert!(verify(&[]).stderr.contains("line 3: record 2 was changed"), "{}", verify(&[]).stderr);
+    put(&lines[..4]);
+    assert!(verify(&["--live"]).stdout.contains("the same, and 1 more"), "{}", verify(&["--live"]).stderr);
+    kitchen.assert_well();
 }

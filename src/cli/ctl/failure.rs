@@ -46,6 +46,22 @@ pub enum Failure {
         /// Why not.
         why: String,
     },
+    /// A food-safety record is not as it was written.
+    #[error("{file}: {why}. It is not what the kitchen wrote: export it again, and compare", file = file.display())]
+    Chain {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong, and where.
+        why: String,
+    },
+    /// A file that was named can't be used.
+    #[error("{path}: {why}", path = path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        why: io::Error,
+    },
     /// The output can't be written.
     #[error("the output can't be written: {0}")]
     Output(#[from] io::Error),
@@ -84,6 +100,8 @@ impl Failure {
             | Self::Foreign { .. }
             | Self::Authority(_)
             | Self::TokenFile { .. }
+            | Self::Chain { .. }
+            | Self::File { .. }
             | Self::Output(_) => 1,
         }
     }

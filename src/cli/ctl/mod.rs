@@ -9,6 +9,7 @@ mod devices;
 mod events;
 mod explain;
 mod failure;
+mod food_safety;
 mod incidents;
 mod orders;
 mod status;
@@ -69,6 +70,9 @@ pub enum What {
     /// Questions that a person must answer: list, decide.
     #[command(subcommand)]
     Incidents(incidents::Incidents),
+    /// The record of every pizza that ended, for those who inspect kitchens: export, verify.
+    #[command(subcommand)]
+    FoodSafety(food_safety::FoodSafety),
     /// What happened, and what happens.
     Events(events::Events),
     /// The replicas: status, join, leave, transfer.
@@ -104,6 +108,7 @@ pub async fn execute(command: Command, out: Out<'_>) -> Result<(), Failure> {
         What::Explain(explain) => explain::run(&session, explain, out).await,
         What::Devices(devices) => devices::run(&session, devices, out).await,
         What::Incidents(incidents) => incidents::run(&session, incidents, out).await,
+        What::FoodSafety(what) => food_safety::run(&session, what, out).await,
         What::Events(events) => events::run(&session, events, out).await,
         What::Cluster(cluster) => cluster::run(&session, cluster, out).await,
         What::Tokens(tokens) => tokens::run(&session, tokens, out).await,
