@@ -57,7 +57,7 @@ pub const OPEN: [Rule; 3] =
     [("GET", "/livez", Who::Anyone), ("GET", "/readyz", Who::Anyone), ("GET", "/openapi.json", Who::Anyone)];
 
 /// What needs a token.
-pub const RULES: [Rule; 48] = [
+pub const RULES: [Rule; 49] = [
     ("GET", "/metrics", LOOK),
     ("GET", "/v1/access", ALL),
     ("GET", "/v1/orders", ALL),
@@ -95,6 +95,7 @@ pub const RULES: [Rule; 48] = [
     ("GET", "/v1/incidents", LOOK),
     ("POST", "/v1/incidents/{id}/decision", ACT),
     ("GET", "/v1/escalations", LOOK),
+    ("GET", "/v1/food-safety", LOOK),
     ("GET", "/v1/events", LOOK),
     ("GET", "/v1/logs", LOOK),
     ("GET", "/v1/backend/exchange", EXCHANGE),

@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::kitchen::food_safety::{COLUMNS, Chain, text};
 use crate::web::parse_rfc3339;
@@ -24,23 +25,27 @@ use reader::{Reader, Record};
 const PAGE_MAX: usize = 500;
 
 /// `?from=2026-07-01&to=2026-08-01&limit=50&cursor=…&format=csv`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct FoodQuery {
     /// Only what was recorded at this moment or later: a day or a time in UTC.
     #[serde(default)]
+    #[param(example = "2026-07-01")]
     from: Option<String>,
     /// Only what was recorded before this moment.
     #[serde(default)]
     to: Option<String>,
     /// How many; JSON: 1 to 500, 50 if missing. CSV: all if missing.
     #[serde(default)]
+    #[param(minimum = 1)]
     limit: Option<usize>,
     /// Only what is behind this record: a page's `next`.
     #[serde(default)]
     cursor: Option<u64>,
     /// json or csv; otherwise the header accept decides.
     #[serde(default)]
+    #[param(inline)]
     format: Option<Format>,
     /// How fresh the answer must be.
     #[serde(default)]
@@ -48,7 +53,7 @@ pub struct FoodQuery {
 }
 
 /// How the records are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum Format {
     /// A page.
@@ -58,9 +63,10 @@ enum Format {
 }
 
 /// A page of records.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct FoodPage {
     /// Each with its columns by name, empty ones left out, and `line`: the text that the chain holds.
+    #[schema(value_type = Vec<std::collections::BTreeMap<String, String>>)]
     items: Vec<Map<String, Value>>,
     /// The cursor of the next page; none on the last one.
     next: Option<String>,
@@ -71,7 +77,7 @@ pub struct FoodPage {
 }
 
 /// Where the chain ends.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ChainView {
     /// How many records there are.
     records: u64,
@@ -86,7 +92,10 @@ struct Range {
     last: u64,
 }
 
-/// `GET /v1/food-safety`.
+/// `GET /v1/food-safety`: the record of every pizza that ended; docs/FOOD-SAFETY.md explains its columns.
+#[utoipa::path(get, path = "/v1/food-safety", operation_id = "list_food_safety_records", tag = "kitchen", params(FoodQuery),
+    responses((status = 200, description = "A page, or a CSV file of all that is asked for.", content((FoodPage = "application/json"), (String = "text/csv"))),
+        (status = 503, description = "storage")))]
 pub async fn list(
     State(api): State<Api>,
     headers: HeaderMap,
