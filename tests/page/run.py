@@ -78,7 +78,7 @@ def at_the_door(browser, kitchen, folder):
 
 def hold_a_key(browser, kitchen):
     """Each replica's page has a tab's memory of its own."""
-    browser.call("Page.addScriptToEvaluateOnNewDocument", source=f"sessionStorage.setItem('brigade-token', '{kitchen.token}')")
+    browser.call("Page.addScriptToEvaluateOnNewDocument", source=f"if (location.host) sessionStorage.setItem('brigade-token', '{kitchen.token}')")
 
 
 def load(browser, url):
