@@ -155,11 +155,34 @@ fn asked(only: &[String]) -> Result<Vec<Rule>, Error> {
     Ok(all.into_iter().filter(|rule| only.is_empty() || only.iter().any(|name| is_named(rule, name))).collect())
 }
 
+/// Rules by which something must come within milliseconds. They are tried again: the machine of this bench may be the late one.
+const IN_TIME: [&str; 6] = ["R5.10", "R8.2", "H4", "M13", "M14", "T2"];
+/// How often.
+const TRIES: u32 = 3;
+
 /// Tries one rule on a device at rest.
 async fn try_rule(bench: &mut Bench, check: &Check, rule: &Rule) -> Result<Finding, Error> {
     let begun = clock::boottime_ms();
+    let mut tried = try_once(bench, check).await;
+    let tries = if IN_TIME.contains(&check.rule) { TRIES } else { 1 };
+    for _ in 1..tries {
+        if !matches!(tried, Err(Stop::Failed { .. })) {
+            break;
+        }
+        tried = try_once(bench, check).await;
+    }
+    let verdict = match tried {
+        Ok(()) => Verdict::Passed,
+        Err(Stop::Failed { expected, came }) => Verdict::Failed { expected, came, trace: bench.trace() },
+        Err(Stop::Skipped(reason)) => Verdict::Skipped { reason },
+        Err(Stop::Broken(error)) => return Err(error),
+    };
+    Ok(Finding::new(rule, verdict, clock::boottime_ms() - begun))
+}
+
+async fn try_once(bench: &mut Bench, check: &Check) -> Result<(), Stop> {
     bench.clear_trace();
-    let tried = match bench.tidy().await {
+    match bench.tidy().await {
         Ok(()) => {
             bench.clear_trace();
             (check.run)(bench).await
@@ -168,14 +191,7 @@ async fn try_rule(bench: &mut Bench, check: &Check, rule: &Rule) -> Result<Findi
             skip(format!("the device did not come to rest before it: expected {expected}; came: {came}"))
         }
         Err(stop) => Err(stop),
-    };
-    let verdict = match tried {
-        Ok(()) => Verdict::Passed,
-        Err(Stop::Failed { expected, came }) => Verdict::Failed { expected, came, trace: bench.trace() },
-        Err(Stop::Skipped(reason)) => Verdict::Skipped { reason },
-        Err(Stop::Broken(error)) => return Err(error),
-    };
-    Ok(Finding::new(rule, verdict, clock::boottime_ms() - begun))
+    }
 }
 
 fn report(bench: &Bench, findings: Vec<Finding>, took_ms: u64) -> Report {

@@ -91,9 +91,9 @@ fn power_up(flaw: Flaw, kind: DeviceKind, kitchen: &str, broker: &str) -> Hand {
 }
 
 /// So many at a time: a busy machine makes late devices, and late is what some of them are judged for.
-const AT_ONCE: usize = 23;
+const AT_ONCE: usize = 15;
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_device_that_breaks_one_rule_fails_by_that_rule() {
     let broker = AnyBroker::all().remove(0);
     let mut wrong = Vec::new();
@@ -118,7 +118,7 @@ async fn a_device_that_breaks_one_rule_fails_by_that_rule() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_device_without_a_flaw_keeps_every_rule() {
     let broker = AnyBroker::all().remove(0);
     let hands =
@@ -128,7 +128,7 @@ async fn the_device_without_a_flaw_keeps_every_rule() {
 }
 
 /// It can't be driven at all, and the reason names the rule.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_device_whose_state_cannot_be_read_is_told_why() {
     let broker = AnyBroker::all().remove(0);
     let _hand = power_up(Flaw::NoErrorsField, DeviceKind::Camera, "unread", &broker.url());
@@ -137,7 +137,7 @@ async fn a_device_whose_state_cannot_be_read_is_told_why() {
 }
 
 /// A controller that goes on in the kitchen is never spoken against.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_ends_where_another_controller_is_at_work() {
     let broker = AnyBroker::all().remove(0);
     let _hand = power_up(Flaw::None, DeviceKind::Camera, "busy", &broker.url());

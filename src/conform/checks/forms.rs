@@ -130,7 +130,7 @@ pub(super) async fn quality_and_retention(bench: &mut Bench) -> Result<(), Stop>
     let mut missing = vec![Leaf::Conn, Leaf::Facts, Leaf::State];
     let filters: Vec<_> = missing.iter().map(|leaf| (own(*leaf), Qos::AtLeastOnce)).collect();
     let mut newcomer = bench.another(&filters).await?;
-    for _ in 0..100 {
+    for _ in 0..250 {
         while let Some(event) = newcomer.events.try_next() {
             if let Event::Message(message) = event
                 && message.is_retained()
