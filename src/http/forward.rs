@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
@@ -31,6 +31,9 @@ pub const BODY_BYTES_MAX: usize = 1 << 20;
 const SMALL_BODY_BYTES: usize = 64 << 10;
 /// See `SMALL_BODY_BYTES`.
 pub const LARGE_BODIES_MAX: usize = 32;
+
+/// How long a large body waits for its place.
+const LARGE_BODY_WAIT: Duration = Duration::from_secs(5);
 
 /// A body that is too large is read on for so many bytes and so long, so that its sender gets to see the answer.
 const DRAIN_BYTES_MAX: usize = 32 << 20;
@@ -63,7 +66,7 @@ pub async fn to_leader(State(api): State<Api>, request: Request, next: Next) -> 
 
 async fn write(api: &Api, request: Request, next: Next) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
-    let (body, _held) = read_body(api, body).await?;
+    let (body, _held) = read_body(api, &parts.headers, body).await?;
     let limit = Instant::now() + LEADER_WAIT;
     let mut status = api.node().watch_status();
     loop {
@@ -137,24 +140,36 @@ async fn pass_back(answer: reqwest::Response) -> Result<Response, Problem> {
 }
 
 /// The body, and the place that it takes while it is held.
-async fn read_body(api: &Api, body: Body) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Problem> {
-    let mut chunks = body.into_data_stream();
+async fn read_body(
+    api: &Api,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Problem> {
+    let declared = headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<usize>().ok());
+    let (declared, mut chunks) = (declared.unwrap_or(0), body.into_data_stream());
     // What is declared is not believed: room is made for what has come.
     let (mut bytes, mut place) = (Vec::new(), None);
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|e| Problem::new(Kind::MalformedJson, format!("the body broke off: {e}")))?;
-        if bytes.len() + chunk.len() > BODY_BYTES_MAX {
+        // Also before it is there, if it is said to be so large: it waits for no place then.
+        if declared.max(bytes.len() + chunk.len()) > BODY_BYTES_MAX {
             drop(timeout(DRAIN_LIMIT, drain(chunks)).await);
             let detail = format!("a body has at most {BODY_BYTES_MAX} bytes: send less");
             return Err(Problem::new(Kind::TooLarge, detail).with("bytes_max", BODY_BYTES_MAX));
         }
         if place.is_none() && bytes.len() + chunk.len() > SMALL_BODY_BYTES {
-            let places = api.0.large_bodies.clone();
-            place = Some(places.acquire_owned().await.expect("the semaphore is never closed"));
+            place = Some(place_for_large_body(api).await?);
         }
         bytes.extend_from_slice(&chunk);
     }
     Ok((bytes.into(), place))
+}
+
+/// Waits, and refuses before the whole request's time is over: then it would not be known that nothing was done.
+async fn place_for_large_body(api: &Api) -> Result<OwnedSemaphorePermit, Problem> {
+    let place = timeout(LARGE_BODY_WAIT, api.0.large_bodies.clone().acquire_owned()).await;
+    let full = || Problem::new(Kind::TimeLimit, "too many large bodies are under way: try again, or send less");
+    Ok(place.map_err(|_| full().not_applied())?.expect("the semaphore is never closed"))
 }
 
 /// Who still writes when the connection closes sees a reset instead of the answer.

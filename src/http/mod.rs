@@ -112,7 +112,7 @@ struct Inner {
 }
 
 /// How many event streams one replica serves at once: screens, scripts, and all of them again after another replica died. One costs about
-/// 20 KiB (docs/api.md has the figures).
+/// 18 KiB (docs/api.md has the figures).
 const STREAMS_MAX: usize = 2_048;
 
 /// How many connections the API of a replica has open at once: all streams, and as many callers again. More wait to be accepted.

@@ -116,7 +116,7 @@ kinds! {
     NoLeader = 503 "no-leader" "No replica leads at the moment",
     /// It may have been applied.
     OutcomeUnknown = 503 "outcome-unknown" "It may have been done, or not",
-    /// A read took too long.
+    /// A read took too long, or a large body found no place.
     TimeLimit = 503 "time-limit" "It took too long",
     /// Leadership stayed.
     TransferFailed = 503 "transfer-failed" "Leadership was not handed over",
