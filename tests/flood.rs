@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use brigade::tls::Dialer;
 use process::{Kitchen, PATIENCE, wait_for};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -45,7 +46,7 @@ fn busy_ms(kitchen: &Kitchen) -> u64 {
 }
 
 fn client() -> reqwest::Client {
-    reqwest::Client::builder().timeout(Duration::from_secs(30)).no_proxy().build().expect("a client")
+    Dialer::plain().http().timeout(Duration::from_secs(30)).build().expect("a client")
 }
 
 /// How long orders took to be accepted, in milliseconds.

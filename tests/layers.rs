@@ -130,6 +130,20 @@ fn each_outside_library_is_named_in_one_place() {
     }
 }
 
+/// A client of another make would trust nobody that it should, or panic for want of cryptography.
+#[test]
+fn every_http_client_is_made_by_the_dialer() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut paths = Vec::new();
+    ["src", "tests", "benches"].iter().for_each(|dir| sources(&root.join(dir), &mut paths));
+    for path in paths.iter().filter(|path| !path.ends_with("src/tls/dialer.rs") && !path.ends_with("tests/layers.rs")) {
+        let text = fs::read_to_string(path).expect("a source file can be read");
+        for made in ["reqwest::Client::new(", "reqwest::Client::builder(", "reqwest::get("] {
+            assert!(!text.contains(made), "{} has {made}…): use tls::Dialer", path.display());
+        }
+    }
+}
+
 #[test]
 fn the_kitchen_knows_no_clock_no_chance_and_no_float() {
     let banned = [
