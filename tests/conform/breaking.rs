@@ -94,6 +94,7 @@ fn power_up(flaw: Flaw, kind: DeviceKind, kitchen: &str, broker: &str) -> Hand {
 const AT_ONCE: usize = 15;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "make conform runs it: a minute and a half of waiting, by clocks that a busy machine upsets"]
 async fn a_device_that_breaks_one_rule_fails_by_that_rule() {
     let broker = AnyBroker::all().remove(0);
     let mut wrong = Vec::new();

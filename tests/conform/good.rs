@@ -60,6 +60,7 @@ fn assert_conforms(name: &str, report: &Report, other_kinds: &[&str]) {
 
 /// One test for both, so that they wait side by side on two cores: most of their minute and a half is waiting for what must not happen.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "make conform runs it: a minute and a half of waiting, by clocks that a busy machine upsets"]
 async fn simulated_devices_of_every_kind_and_the_robot_written_after_the_documents_keep_every_rule() {
     futures::future::join(judge_simulated_devices(), judge_the_robot()).await;
 }
