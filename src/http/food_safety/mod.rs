@@ -49,6 +49,7 @@ pub struct FoodQuery {
     format: Option<Format>,
     /// How fresh the answer must be.
     #[serde(default)]
+    #[param(inline)]
     consistency: Consistency,
 }
 
