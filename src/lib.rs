@@ -24,6 +24,7 @@ pub mod mqtt;
 pub mod node;
 pub mod protocol;
 pub mod raft;
+pub mod secret;
 pub mod shutdown;
 pub mod simulate;
 pub mod telemetry;

@@ -24,9 +24,10 @@ const LAYERS: &[(&str, &[&str])] = &[
             "shutdown",
             "web",
             "tls",
+            "secret",
         ],
     ),
-    ("backend", &["protocol", "defect", "clock", "telemetry", "shutdown", "web", "tls"]),
+    ("backend", &["protocol", "defect", "clock", "telemetry", "shutdown", "web", "tls", "secret"]),
     ("device", &["protocol", "mqtt", "history", "defect", "clock", "telemetry", "shutdown", "tls"]),
     ("conform", &["protocol", "mqtt", "clock"]),
     ("history", &[]),
@@ -34,10 +35,11 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("loopback", &[]),
     ("defect", &[]),
+    ("secret", &[]),
     ("shutdown", &[]),
     ("telemetry", &[]),
     ("web", &["tls"]),
-    ("tls", &[]),
+    ("tls", &["secret"]),
 ];
 
 /// Library, and the only folders that may name it.

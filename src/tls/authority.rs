@@ -3,10 +3,7 @@
 //! The authorities' keys belong on no node: who has one can be a replica. Keys are written for their owner alone (0600), and each file is written beside
 //! its place and then moved there, so that nobody reads half of one.
 
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
@@ -14,6 +11,8 @@ use rcgen::{
 use rustls::pki_types::CertificateDer;
 use time::{Duration, OffsetDateTime};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+
+use crate::secret;
 
 use super::Error;
 
@@ -94,23 +93,16 @@ fn make(why: rcgen::Error) -> Error {
 
 /// A file that everybody may read.
 pub fn write(path: &Path, text: &str) -> Result<(), Error> {
-    write_with_mode(path, text, 0o644)
+    write_with_mode(path, text, secret::PUBLIC)
 }
 
 /// A file that its owner alone may read.
 pub fn write_secret(path: &Path, text: &str) -> Result<(), Error> {
-    write_with_mode(path, text, 0o600)
+    write_with_mode(path, text, secret::PRIVATE)
 }
 
 fn write_with_mode(path: &Path, text: &str, mode: u32) -> Result<(), Error> {
-    let failed = |source| Error::Write { path: path.to_owned(), source };
-    let beside = PathBuf::from(format!("{}.new", path.display()));
-    // A file that an earlier try left may have other rights.
-    let _ = std::fs::remove_file(&beside);
-    let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&beside);
-    let mut file = file.map_err(failed)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
-    std::fs::rename(&beside, path).map_err(failed)
+    secret::write_file(path, text, mode).map_err(|source| Error::Write { path: path.to_owned(), source })
 }
 
 /// What a certificate says.

@@ -1,10 +1,9 @@
 //! Bearer tokens: drawn here, shown once, kept as SHA-256. A token of 256 random bits needs no slow hash.
 
-use std::fmt::Write;
-
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use sqlx::AnyConnection;
+
+use crate::secret;
 
 use super::{Error, Store, int, text};
 
@@ -46,27 +45,13 @@ pub struct Holder {
 
 /// A fresh token.
 pub fn new_token() -> String {
-    let bytes: [u8; 32] = rand::random();
-    format!("bg_{}", hex(&bytes))
-}
-
-/// What is kept of a token.
-pub fn hash(token: &str) -> String {
-    hex(&Sha256::digest(token.as_bytes()))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    secret::draw("bg_")
 }
 
 impl Store {
     /// Whose token it is, if anybody's.
     pub async fn holder(&self, token: &str) -> Result<Option<Holder>, Error> {
-        let query = sqlx::query("SELECT role, name FROM tokens WHERE hash = $1").bind(hash(token));
+        let query = sqlx::query("SELECT role, name FROM tokens WHERE hash = $1").bind(secret::digest(token));
         let Some(row) = query.fetch_optional(&self.read).await? else { return Ok(None) };
         let role = text(&row, "role")?;
         let role = Role::from_word(&role).ok_or_else(|| Error::Content(format!("a token's role is {role:?}")))?;
@@ -78,7 +63,8 @@ impl Store {
 pub async fn add_token(connection: &mut AnyConnection, token: &str, holder: &Holder, wall: u64) -> Result<(), Error> {
     let sql =
         "INSERT INTO tokens (hash, role, name, created_wall) VALUES ($1, $2, $3, $4) ON CONFLICT (hash) DO NOTHING";
-    let query = sqlx::query(sql).bind(hash(token)).bind(holder.role.as_str()).bind(&holder.name).bind(int(wall));
+    let query =
+        sqlx::query(sql).bind(secret::digest(token)).bind(holder.role.as_str()).bind(&holder.name).bind(int(wall));
     query.execute(connection).await?;
     Ok(())
 }

@@ -1,9 +1,6 @@
 //! Where a kitchen on this machine keeps its files, and which ports it uses: chosen by the system, on loopback.
 
-use std::fs::OpenOptions;
-use std::io::Write;
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -13,6 +10,7 @@ use crate::device::line::Line;
 use crate::http::access;
 use crate::kitchen::Settings;
 use crate::loopback::Claim;
+use crate::secret;
 use crate::telemetry;
 
 use super::client::Client;
@@ -85,7 +83,8 @@ impl Site {
         let site =
             Self { dir, temporary, _claim: claim, nodes, brokers, line, speed: plan.speed, name, backend, token };
         if let Some(token) = &site.token {
-            write_secret(&site.admin_token(), token)?;
+            let path = site.admin_token();
+            secret::write_file(&path, token, secret::PRIVATE).with_context(|| format!("file {}", path.display()))?;
         }
         for n in 1..=NODES {
             let embedded_broker = plan.broker.is_none().then(|| embedded[n as usize - 1]);
@@ -195,12 +194,6 @@ impl Site {
         }
         &self.dir
     }
-}
-
-/// For this user's eyes alone.
-fn write_secret(path: &Path, text: &str) -> Result<()> {
-    let opened = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
-    opened.and_then(|mut file| file.write_all(text.as_bytes())).with_context(|| format!("file {}", path.display()))
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {

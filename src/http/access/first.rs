@@ -4,10 +4,9 @@
 //! In this order, so that no token is good that nobody can read. A crash in between leaves a file whose token is good nowhere; the next
 //! leader draws another. Apply adds at most one first token, whoever proposes, and the file of one that was not added is removed.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -15,6 +14,7 @@ use tracing::{info, warn};
 
 use crate::kitchen::{Command, NewToken, Role};
 use crate::raft::RaftNode;
+use crate::secret;
 
 use super::token;
 use super::{CONFIGURED_ADMIN, Mode, Options};
@@ -86,46 +86,9 @@ async fn add(node: &RaftNode, dir: &Path, drawn: &mut Option<NewToken>) -> io::R
 async fn draw(dir: &Path) -> io::Result<NewToken> {
     let (token, path) = (token::draw(), dir.join(FILE));
     let hash = token::hash(&token);
-    tokio::task::spawn_blocking(move || write(&path, &format!("{token}\n"))).await.map_err(io::Error::other)??;
+    tokio::task::spawn_blocking(move || secret::write_file(&path, &format!("{token}\n"), secret::PRIVATE))
+        .await
+        .map_err(io::Error::other)??;
     let id = format!("first-{:08x}", rand::random::<u32>()).parse().expect("it is an id");
     Ok(NewToken { id, name: CONFIGURED_ADMIN.to_owned(), role: Role::Admin, hash, life_ms: None })
-}
-
-/// A file of its own under a name that nobody uses, of mode 0600 before a byte is in it; on the disk, then under its name.
-fn write(path: &Path, text: &str) -> io::Result<()> {
-    let new: PathBuf = path.with_extension("new");
-    match fs::remove_file(&new) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
-    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
-}
-
-#[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
-    use super::*;
-
-    #[test]
-    fn the_file_is_its_users_alone_and_replaces_the_one_of_before() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join(FILE);
-        fs::write(&path, "left by a crash").unwrap();
-        fs::write(path.with_extension("new"), "left by another").unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        write(&path, "secret\n").unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), "secret\n");
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn a_directory_that_is_gone_is_an_error() {
-        assert!(write(Path::new("/no/such/directory/admin-token"), "secret").is_err());
-    }
 }

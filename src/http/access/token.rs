@@ -1,32 +1,21 @@
 //! Tokens: drawn, hashed and compared. A token of 256 random bits needs no slow hash.
 
-use std::fmt::Write;
 use std::hint::black_box;
 
-use sha2::{Digest, Sha256};
-
 use crate::kitchen::TokenHash;
+use crate::secret;
 
 /// What a token begins with: secret scanners find it by that.
 const PREFIX: &str = "brigade_";
 
 /// A fresh token, to be shown once. 256 bits from the system's generator.
 pub fn draw() -> String {
-    let bytes: [u8; 32] = rand::random();
-    format!("{PREFIX}{}", hex(&bytes))
+    secret::draw(PREFIX)
 }
 
 /// What is kept of a token.
 pub fn hash(token: &str) -> TokenHash {
-    hex(&Sha256::digest(token.as_bytes())).try_into().expect("SHA-256 has 64 digits")
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    secret::digest(token).try_into().expect("SHA-256 has 64 digits")
 }
 
 /// Whether two hashes are the same, in a time that tells nothing of where they differ.

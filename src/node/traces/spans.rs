@@ -2,10 +2,9 @@
 //!
 //! Ids are digests of names, so that a trace made twice (by two replicas, after a failover) is one trace, and whoever knows an order finds it.
 
-use sha2::{Digest, Sha256};
-
 use crate::kitchen::pizza::{Judgement, PastAttempt};
 use crate::kitchen::{ArchivedOrder, Millis};
+use crate::secret;
 
 /// Who did what a span shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,8 +42,9 @@ pub struct Span {
 
 /// The first digits of a digest: 16 bytes for a trace, 8 for a span.
 fn digest(parts: &[&str], bytes: usize) -> String {
-    let hash = Sha256::digest(parts.join("\u{1f}").as_bytes());
-    hash.iter().take(bytes).map(|byte| format!("{byte:02x}")).collect()
+    let mut digits = secret::digest(&parts.join("\u{1f}"));
+    digits.truncate(2 * bytes);
+    digits
 }
 
 /// The trace of an order: what monitoring is asked for by who knows the order's id.
