@@ -85,10 +85,7 @@ impl BackendConfig {
     }
 
     fn dialer(&self) -> Result<Dialer, tls::Error> {
-        match self.urls.iter().any(|url| url.starts_with("https://")) {
-            true => Dialer::trusting_or_public(self.ca.as_deref()),
-            false => Ok(Dialer::plain()),
-        }
+        Dialer::towards(self.urls.iter().map(String::as_str), self.ca.as_deref())
     }
 
     fn read_token(&self) -> Result<String, String> {

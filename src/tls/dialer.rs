@@ -51,6 +51,14 @@ impl Dialer {
         authority.map_or_else(|| Ok(Self::public()), Self::trusting)
     }
 
+    /// For these addresses: plain unless one of them has TLS, and then the authority that is named.
+    pub fn towards<'a>(urls: impl IntoIterator<Item = &'a str>, authority: Option<&Path>) -> Result<Self, Error> {
+        match urls.into_iter().any(|url| url.starts_with("https://")) {
+            true => Self::trusting_or_public(authority),
+            false => Ok(Self::plain()),
+        }
+    }
+
     /// Trusts replicas alone, and shows that this is one.
     pub fn between_peers(authority: &Path, identity: Arc<Identity>) -> Result<Self, Error> {
         let builder = ClientConfig::builder_with_provider(provider());

@@ -141,11 +141,8 @@ fn urls(given: &[String], env: Option<&str>) -> Vec<String> {
 }
 
 fn dialer(urls: &[String], ca: Option<PathBuf>) -> Result<Dialer, Failure> {
-    if !urls.iter().any(|url| url.starts_with("https://")) {
-        return Ok(Dialer::plain());
-    }
     let ca = ca.or_else(|| std::env::var_os("BRIGADE_CA").map(PathBuf::from));
-    Ok(Dialer::trusting_or_public(ca.as_deref())?)
+    Ok(Dialer::towards(urls.iter().map(String::as_str), ca.as_deref())?)
 }
 
 fn with_scheme(url: &str) -> String {

@@ -49,10 +49,7 @@ impl Options {
     }
 
     fn dialer(&self) -> Result<Dialer, crate::tls::Error> {
-        match self.endpoint.starts_with("https://") {
-            true => Dialer::trusting_or_public(self.ca.as_deref()),
-            false => Ok(Dialer::plain()),
-        }
+        Dialer::towards([self.endpoint.as_str()], self.ca.as_deref())
     }
 }
 
