@@ -11,37 +11,14 @@ use serde_json::{Map, Value};
 
 use crate::kitchen::Refusal;
 use crate::raft::{EventsError, MemberError, ProposeError, ReadError, TransferError};
-use crate::web::Document;
+use crate::web::{Document, problem_kinds};
 
 pub use crate::web::TYPE_PREFIX;
 
 /// Set on a problem that proves that nothing was written, so that a replica that forwarded the request may try again.
 pub const NOT_APPLIED_HEADER: &str = "brigade-not-applied";
 
-macro_rules! kinds {
-    ($(#[doc = $when:literal] $name:ident = $status:literal $word:literal $title:literal,)*) => {
-        /// The stable types of problems.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Kind { $(#[doc = $when] $name,)* }
-
-        impl Kind {
-            /// Every kind.
-            pub const ALL: &[Self] = &[$(Self::$name,)*];
-
-            /// HTTP status, last part of the type, and title.
-            pub fn spec(self) -> (u16, &'static str, &'static str) {
-                match self { $(Self::$name => ($status, $word, $title),)* }
-            }
-
-            /// When it is answered.
-            pub fn when(self) -> &'static str {
-                match self { $(Self::$name => $when.trim_ascii_start(),)* }
-            }
-        }
-    };
-}
-
-kinds! {
+problem_kinds! {
     /// The body is no JSON.
     MalformedJson = 400 "malformed-json" "The body is not JSON",
     /// An id in the path is none.

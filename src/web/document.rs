@@ -38,3 +38,28 @@ impl IntoResponse for Document<'_> {
         response
     }
 }
+
+/// The kinds of problems that an API has: each with its status, the last part of its type, its title, and in its comment when it is answered.
+macro_rules! problem_kinds {
+    ($(#[doc = $when:literal] $name:ident = $status:literal $word:literal $title:literal,)*) => {
+        /// The stable types of problems.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Kind { $(#[doc = $when] $name,)* }
+
+        impl Kind {
+            /// Every kind.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// HTTP status, last part of the type, and title.
+            pub fn spec(self) -> (u16, &'static str, &'static str) {
+                match self { $(Self::$name => ($status, $word, $title),)* }
+            }
+
+            /// When it is answered.
+            pub fn when(self) -> &'static str {
+                match self { $(Self::$name => $when.trim_ascii_start(),)* }
+            }
+        }
+    };
+}
+pub(crate) use problem_kinds;

@@ -9,6 +9,7 @@ mod serve;
 mod wall;
 
 pub use describe::{Conventions, Header, ProblemKind, Shape, complete, stream_message};
+pub(crate) use document::problem_kinds;
 pub use document::{Document, TYPE_PREFIX};
 pub use json::{JsonFault, parse_json};
 pub use serve::{Limits, Peer, serve, serve_with};

@@ -7,32 +7,9 @@ use serde_json::{Map, Value, json};
 
 use crate::backend::exchange::ExchangeError;
 use crate::backend::{CancelError, Error, PlaceError};
-use crate::web::{Document, JsonFault};
+use crate::web::{Document, JsonFault, problem_kinds};
 
-macro_rules! kinds {
-    ($(#[doc = $when:literal] $name:ident = $status:literal $word:literal $title:literal,)*) => {
-        /// The stable types of problems.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Kind { $(#[doc = $when] $name,)* }
-
-        impl Kind {
-            /// Every kind.
-            pub const ALL: &[Self] = &[$(Self::$name,)*];
-
-            /// HTTP status, last part of the type, and title.
-            pub fn spec(self) -> (u16, &'static str, &'static str) {
-                match self { $(Self::$name => ($status, $word, $title),)* }
-            }
-
-            /// When it is answered.
-            pub fn when(self) -> &'static str {
-                match self { $(Self::$name => $when.trim_ascii_start(),)* }
-            }
-        }
-    };
-}
-
-kinds! {
+problem_kinds! {
     /// The body is no JSON.
     MalformedJson = 400 "malformed-json" "The body is not JSON",
     /// An id in path or key is none.
