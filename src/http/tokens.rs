@@ -32,7 +32,7 @@ pub struct NewTokenBody {
     pub(super) role: Role,
     /// How long it is good, in milliseconds; for ever if it is missing.
     #[serde(default)]
-    #[schema(minimum = 1_000, maximum = 315_360_000_000_u64)]
+    #[schema(value_type = Option<u64>, minimum = 1_000, maximum = 315_360_000_000_u64)]
     pub(super) life_ms: Option<Millis>,
 }
 

@@ -82,6 +82,9 @@ def what_keeps_to_the_description_is_understood(ctx, response, case):
     word = type_of(response)
     if name == "follow_events" and b"limit is for polls" in response.content:
         return
+    # No pattern tells how long February is.
+    if name == "list_food_safety_records" and b" is a day (" in response.content:
+        return
     assert word not in FORM, f"{word}: {response.content[:300]}"
     is_rule = name in RULES or FRACTION in response.content.decode()
     assert word != "invalid" or is_rule, f"invalid: {response.content[:300]}"

@@ -31,10 +31,11 @@ const PAGE_MAX: usize = 500;
 pub struct FoodQuery {
     /// Only what was recorded at this moment or later: a day or a time in UTC.
     #[serde(default)]
-    #[param(example = "2026-07-01")]
+    #[param(value_type = Option<Moment>, inline)]
     from: Option<String>,
     /// Only what was recorded before this moment.
     #[serde(default)]
+    #[param(value_type = Option<Moment>, inline)]
     to: Option<String>,
     /// How many; JSON: 1 to 500, 50 if missing. CSV: all if missing.
     #[serde(default)]
@@ -52,6 +53,15 @@ pub struct FoodQuery {
     #[param(inline)]
     consistency: Consistency,
 }
+
+/// How a moment is asked for, for the description: a day or a time in UTC, from 1970 on.
+#[derive(ToSchema)]
+#[schema(
+    pattern = r"^(19[7-9]\d|[2-9]\d{3})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(T([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d{1,9})?Z)?$",
+    example = "2026-07-01"
+)]
+#[expect(dead_code, reason = "it is described, and read by `moment`")]
+struct Moment(String);
 
 /// How the records are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
