@@ -109,7 +109,7 @@ impl Bench {
         let of_tenure =
             matches!(command, Command::RecordFacts { .. } | Command::RecordReport { .. } | Command::DeadlinesDue);
         let epoch = of_tenure.then(|| self.kitchen.epoch());
-        let entry = Entry { at: self.now, wall: self.now, epoch, command };
+        let entry = Entry { at: self.now, wall: self.now, epoch, asked: None, command };
         let is_pass = of_tenure && self.has_idle_robot();
         let begun = Instant::now();
         let applied = self.kitchen.apply(self.index, &entry, &NoArchive);

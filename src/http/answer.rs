@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::kitchen::{Command, Kitchen, Millis, Reply};
+use crate::kitchen::{Asked, Command, Kitchen, Millis, Reply};
 use crate::raft::ReadError;
 
 use super::Api;
@@ -128,9 +128,9 @@ impl Api {
         }
     }
 
-    /// Puts a client's command into the log. A refusal is a problem.
-    pub(super) async fn write(&self, command: Command) -> Result<Reply, Problem> {
-        match self.node().propose(command, None).await?.reply {
+    /// Puts what somebody asked for into the log. A refusal is a problem.
+    pub(super) async fn write(&self, asked: Asked, command: Command) -> Result<Reply, Problem> {
+        match self.node().propose_for(asked, command, None).await?.reply {
             Reply::Refused(refusal) => Err(refusal.into()),
             reply => Ok(reply),
         }

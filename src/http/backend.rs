@@ -15,6 +15,7 @@ use crate::leader::backend_sync::{heed, lines};
 use crate::protocol::exchange::{EXCHANGE_VERSION, ExchangeAnswer, ExchangeRequest};
 
 use super::Api;
+use super::asker::Asker;
 use super::extract::{Json, Query};
 use super::problems::{Kind, Problem};
 
@@ -71,13 +72,17 @@ pub async fn ask(State(api): State<Api>, Query(wait): Query<Wait>) -> Result<axu
 /// `PUT /v1/backend/exchange`: the main backend's answer, for poll mode.
 #[utoipa::path(put, path = "/v1/backend/exchange", operation_id = "heed_backend", tag = "backend", request_body = ExchangeAnswer,
     responses((status = 204, description = "The kitchen follows it.")))]
-pub async fn answer(State(api): State<Api>, Json(answer): Json<ExchangeAnswer>) -> Result<StatusCode, Problem> {
+pub async fn answer(
+    State(api): State<Api>,
+    asker: Asker,
+    Json(answer): Json<ExchangeAnswer>,
+) -> Result<StatusCode, Problem> {
     if answer.v != EXCHANGE_VERSION {
         let detail = format!("v is {}: this release reads {EXCHANGE_VERSION}", answer.v);
         return Err(Problem::new(Kind::Invalid, detail));
     }
     let epoch = api.node().with_kitchen(crate::kitchen::Kitchen::epoch);
     let margin_ms = api.sources().backend_margin_ms;
-    heed(api.node(), epoch, margin_ms, answer).await?;
+    heed(api.node(), epoch, margin_ms, &asker.asked()?, answer).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -9,14 +9,14 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
-use crate::kitchen::NodeId;
+use crate::kitchen::{Act, Asked, Command, NodeId};
 use crate::leader::Wish;
 use crate::raft::{Peer, Role, Status, TransferError};
 
 use super::Api;
-use super::access::Caller;
 use super::answer::Answer;
-use super::extract::{Json, MaybeJson, Word};
+use super::asker::{Asker, Word};
+use super::extract::{Json, MaybeJson};
 use super::problems::{Kind, Problem};
 use super::views::cluster::{BrokerView, ClusterView, LogView, MemberView, TenureView, TransferView};
 
@@ -110,24 +110,28 @@ pub struct TransferBody {
     responses((status = 200, body = TransferView), (status = 422, description = "no-such-voter"), (status = 503, description = "transfer-failed")))]
 pub async fn transfer(
     State(api): State<Api>,
-    caller: Caller,
+    asker: Asker,
     MaybeJson(body): MaybeJson<TransferBody>,
 ) -> Result<Answer<TransferView>, Problem> {
     let said = Word { actor: body.actor, reason: body.reason };
-    let (actor, reason) = (said.actor(&caller)?, said.reason()?);
+    let asked = asker.says(&said)?;
     if body.to == Some(api.node().node_id()) {
         return Ok(api.look(|_, _| TransferView { leader: api.node().node_id() }));
     }
+    api.note(&asked, Act::Transfer { to: body.to }, None).await?;
     // Through the tenure: it stops answering heartbeats before anybody else can be elected.
     let (answer, answered) = oneshot::channel();
-    let asked = api.sources().wish.send(Wish { to: body.to, answer }).await;
-    let leader = match (asked, answered.await) {
-        (Ok(()), Ok(handed_over)) => handed_over?,
+    let wished = api.sources().wish.send(Wish { to: body.to, answer }).await;
+    let leader = match (wished, answered.await) {
+        (Ok(()), Ok(Ok(leader))) => leader,
+        (Ok(()), Ok(Err(error))) => return Err(api.note_refusal(&asked, Act::Transfer { to: body.to }, error).await),
         _ => return Err(TransferError::Stopped.into()),
     };
-    tracing::info!(leader, actor, reason, "Leadership was handed over to node {leader} by {actor}: {reason}");
     Ok(api.look(|_, _| TransferView { leader }))
 }
+
+/// So much of a refusal is put on record, in characters.
+const REFUSAL_LENGTH_MAX: usize = 500;
 
 /// How long a request waits for a newcomer; who asked repeats it. Less than a follower waits for the leader's answer.
 const JOIN_WAIT: Duration = Duration::from_secs(5);
@@ -151,22 +155,25 @@ pub struct JoinBody {
     responses((status = 200, body = ClusterView), (status = 409, description = "members-unchanged"), (status = 503, description = "catching-up")))]
 pub async fn join(
     State(api): State<Api>,
-    caller: Caller,
+    asker: Asker,
     Json(body): Json<JoinBody>,
 ) -> Result<Answer<ClusterView>, Problem> {
     let JoinBody { node, peer, api: address } = body;
+    let (asked, act) = (asker.asked()?, Act::Join { node, peer: peer.clone() });
+    // It is repeated until the newcomer has caught up: one record is enough.
+    if !api.node().is_member(node) {
+        api.note(&asked, act.clone(), None).await?;
+    }
     let joining = api.node().join(node, Peer { peer: peer.clone(), api: address });
     match timeout(JOIN_WAIT, joining).await {
-        Ok(joined) => joined?,
+        Ok(Ok(())) => Ok(show(State(api)).await),
+        Ok(Err(error)) => Err(api.note_refusal(&asked, act, error).await),
         Err(_) => {
             let detail =
                 format!("node {node} has not caught up, or does not answer at {peer}: repeat this until it has");
-            return Err(Problem::new(Kind::CatchingUp, detail));
+            Err(Problem::new(Kind::CatchingUp, detail))
         }
     }
-    let actor = caller.actor(None);
-    tracing::info!(joined = node, actor, "Node {node} joined at the request of {actor}");
-    Ok(show(State(api)).await)
 }
 
 /// A replica that leaves.
@@ -184,11 +191,29 @@ pub struct LeaveBody {
     responses((status = 200, body = ClusterView), (status = 409, description = "members-unchanged")))]
 pub async fn leave(
     State(api): State<Api>,
-    caller: Caller,
+    asker: Asker,
     Json(body): Json<LeaveBody>,
 ) -> Result<Answer<ClusterView>, Problem> {
-    api.node().leave(body.node).await?;
-    let actor = caller.actor(None);
-    tracing::info!(left = body.node, actor, "Node {} left at the request of {actor}", body.node);
-    Ok(show(State(api)).await)
+    let (asked, act) = (asker.asked()?, Act::Leave { node: body.node });
+    api.note(&asked, act.clone(), None).await?;
+    match api.node().leave(body.node).await {
+        Ok(()) => Ok(show(State(api)).await),
+        Err(error) => Err(api.note_refusal(&asked, act, error).await),
+    }
+}
+
+impl Api {
+    /// Puts on record what is about to be done to the cluster, before it is: nothing is done without.
+    async fn note(&self, asked: &Asked, act: Act, refused: Option<String>) -> Result<(), Problem> {
+        self.write(asked.clone(), Command::NoteAct { act, refused }).await.map(drop)
+    }
+
+    /// Puts on record that it was not done after all, as far as this replica still can.
+    async fn note_refusal<E: ToString + Into<Problem>>(&self, asked: &Asked, act: Act, error: E) -> Problem {
+        let refused = Some(error.to_string().chars().take(REFUSAL_LENGTH_MAX).collect());
+        if let Err(problem) = self.note(asked, act, refused).await {
+            tracing::warn!(?problem, actor = asked.actor, "A refusal is not in the audit log: {problem:?}");
+        }
+        error.into()
+    }
 }

@@ -12,8 +12,9 @@ use crate::kitchen::Settings;
 use crate::kitchen::recipe::built_in_menu;
 
 use super::access::Caller;
+use super::asker::{Asker, Word};
 use super::cluster::TransferBody;
-use super::extract::{Plain, Word, parse, parse_or_default, parse_query};
+use super::extract::{Plain, parse, parse_or_default, parse_query};
 use super::kitchen::ZoneBody;
 use super::orders::NewOrderBody;
 use super::problems::{Kind, Problem};
@@ -92,7 +93,7 @@ proptest! {
             let _ = said.decision();
         }
         if let Ok(word) = parse_or_default::<Word>(&json(), &bytes) {
-            let _ = (word.actor(&Caller::Unknown), word.reason());
+            let _ = Asker::new(Caller::Unknown, Word::default()).says(&word);
         }
         let detail = |result: Result<_, Problem>| result.map_err(|problem| problem.detail().to_owned());
         survives(&bytes, |bytes| detail(parse(&json(), bytes)), text::<RecipeBody>)?;

@@ -14,6 +14,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use crate::web::{Conventions, Header, ProblemKind, Shape, complete};
 
 use super::Api;
+use super::asker::{ACTOR_HEADER, ACTOR_LENGTH_MAX, REASON_HEADER, REASON_LENGTH_MAX};
 use super::problems::Kind;
 
 #[derive(OpenApi)]
@@ -54,7 +55,7 @@ pub fn text(mut description: utoipa::openapi::OpenApi) -> Bytes {
     components.add_security_scheme("token", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
     let problems = Kind::ALL.iter().map(|kind| ProblemKind { spec: kind.spec(), when: kind.when() }).collect();
     let shared = |shape: &Shape| shared(shape).into_iter().map(|kind| kind.spec().1).collect();
-    let conventions = Conventions { problems, shared, headers: headers() };
+    let conventions = Conventions { problems, shared, headers: headers(), parameters };
     let text = format!("{:#}\n", complete(&description, &conventions));
     text.into()
 }
@@ -81,11 +82,30 @@ fn shared(shape: &Shape) -> Vec<Kind> {
         // Streams and polls bound themselves.
         kinds.extend((shape.path != super::events::PATH).then_some(Kind::TimeLimit));
     } else {
+        // Every write is on record: what it says for that is bounded.
+        kinds.push(Kind::Invalid);
         // Every write's body is read and bounded, its sender's page looked at, and its outcome may stay unknown.
         kinds.extend([Kind::MalformedJson, Kind::TooLarge, Kind::ForeignOrigin]);
         kinds.extend([Kind::NoLeader, Kind::NoQuorum, Kind::OutcomeUnknown, Kind::Stopping, Kind::TimeLimit]);
     }
     kinds
+}
+
+/// Who asks for a change, and why, where the body has no room for it: for the audit log. A quote changes nothing.
+fn parameters(shape: &Shape) -> Vec<Value> {
+    if shape.is_read || shape.path == super::quotes::PATH {
+        return Vec::new();
+    }
+    let header = |name: &str, what: &str, max: usize| {
+        let schema = json!({ "type": "string", "maxLength": max });
+        json!({ "name": name, "in": "header", "required": false, "description": what, "schema": schema })
+    };
+    let actor = "Whom the caller says he is, for the audit log. The body's `actor` goes before it, and the token's name before both.";
+    let reason = "Why he asks, for the audit log. The body's `reason` goes before it.";
+    vec![
+        header(ACTOR_HEADER.as_str(), actor, ACTOR_LENGTH_MAX),
+        header(REASON_HEADER.as_str(), reason, REASON_LENGTH_MAX),
+    ]
 }
 
 fn headers() -> Vec<Header> {

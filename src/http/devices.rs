@@ -8,9 +8,9 @@ use crate::kitchen::{Command, DeviceId, DeviceKind, Directive, Refusal};
 use crate::protocol::Id as IdText;
 
 use super::Api;
-use super::access::Caller;
 use super::answer::Answer;
-use super::extract::{Consistency, Id, MaybeJson, Plain, Query, Word};
+use super::asker::{Asker, Word};
+use super::extract::{Consistency, Id, MaybeJson, Plain, Query};
 use super::problems::{Kind, Problem};
 use super::views::Items;
 use super::views::device::DeviceView;
@@ -69,11 +69,11 @@ macro_rules! directives {
             request_body = Option<Word>, responses((status = 200, body = DeviceView), (status = 404, description = "unknown-device"), (status = 409, description = "device-state")))]
         pub async fn $name(
             State(api): State<Api>,
-            caller: Caller,
+            asker: Asker,
             Id(id): Id<DeviceId>,
             MaybeJson(said): MaybeJson<Word>,
         ) -> Result<Answer<DeviceView>, Problem> {
-            direct(&api, &caller, id, &said, Directive::$directive).await
+            direct(&api, &asker, id, &said, Directive::$directive).await
         }
     )* };
 }
@@ -97,15 +97,14 @@ directives! {
 
 async fn direct(
     api: &Api,
-    caller: &Caller,
+    asker: &Asker,
     id: DeviceId,
     said: &Word,
     directive: Directive,
 ) -> Result<Answer<DeviceView>, Problem> {
-    let (actor, reason) = (said.actor(caller)?, said.reason()?);
-    // Events name the actor: the reason goes with it.
-    let actor = if reason.is_empty() { actor } else { format!("{actor} ({reason})") };
-    api.write(Command::DirectDevice { device: id.clone(), directive, actor }).await?;
+    let asked = asker.says(said)?;
+    let actor = asked.signature();
+    api.write(asked, Command::DirectDevice { device: id.clone(), directive, actor }).await?;
     let seen = api.look(|kitchen, now| kitchen.device(&id).map(|d| DeviceView::of(d, kitchen, now)));
     seen.or(|| Problem::new(Kind::UnknownDevice, format!("device {id} is gone")))
 }

@@ -14,7 +14,6 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::web::{JsonFault, parse_json};
 
-use super::access::Caller;
 use super::problems::{Kind, Problem};
 
 /// The path's `{id}`.
@@ -140,34 +139,6 @@ pub fn key_of<T: FromStr<Err: std::fmt::Display>>(headers: &HeaderMap, what: &st
         Problem::new(Kind::MissingIdempotencyKey, detail)
     })?;
     key.parse().map_err(|e: T::Err| Problem::new(Kind::BadId, e))
-}
-
-/// Who asks for something, and why: for the record.
-#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(examples(json!({ "actor": "ann", "reason": "cleaning" })))]
-pub struct Word {
-    /// Who.
-    #[serde(default)]
-    #[schema(max_length = 100)]
-    pub actor: Option<String>,
-    /// Why.
-    #[serde(default)]
-    #[schema(max_length = 200)]
-    pub reason: Option<String>,
-}
-
-impl Word {
-    /// Who says so: whose token it is, and whom he says he is.
-    pub fn actor(&self, caller: &Caller) -> Result<String, Problem> {
-        let claimed = self.actor.clone().map(|actor| at_most("actor", actor, 100)).transpose()?;
-        Ok(caller.actor(claimed.as_deref()))
-    }
-
-    /// Why, or nothing.
-    pub fn reason(&self) -> Result<String, Problem> {
-        at_most("reason", self.reason.clone().unwrap_or_default(), 200)
-    }
 }
 
 /// Refuses a text that is too long for the record.

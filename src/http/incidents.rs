@@ -7,9 +7,9 @@ use utoipa::IntoParams;
 use crate::kitchen::{Command, Refusal};
 
 use super::Api;
-use super::access::Caller;
 use super::answer::Answer;
-use super::extract::{Consistency, Id, Json, Plain, Query, at_most};
+use super::asker::{Asker, Word};
+use super::extract::{Consistency, Id, Json, Plain, Query};
 use super::problems::{Kind, Problem};
 use super::views::Items;
 use super::views::incident::{DecisionBody, EscalationView, IncidentView};
@@ -44,7 +44,7 @@ pub async fn list(State(api): State<Api>, Query(q): Query<ListQuery>) -> Result<
     responses((status = 200, body = IncidentView), (status = 404, description = "unknown-incident, unknown-device")))]
 pub async fn decide(
     State(api): State<Api>,
-    caller: Caller,
+    asker: Asker,
     Id(id): Id<u64>,
     Json(body): Json<DecisionBody>,
 ) -> Result<Answer<IncidentView>, Problem> {
@@ -52,12 +52,12 @@ pub async fn decide(
         let detail = "on_device, and only on_device, needs a place: {\"device\": …, \"lane\": …}";
         Problem::new(Kind::Invalid, detail)
     })?;
-    let (actor, reason) = (at_most("actor", body.actor, 100)?, at_most("reason", body.reason, 200)?);
-    if actor.trim().is_empty() || reason.trim().is_empty() {
+    if body.actor.trim().is_empty() || body.reason.trim().is_empty() {
         return Err(Problem::new(Kind::Invalid, "a decision is on record: name actor and reason"));
     }
-    let actor = caller.actor(Some(&actor));
-    api.write(Command::DecideIncident { incident: id, decision, actor, reason }).await?;
+    let asked = asker.says(&Word { actor: Some(body.actor), reason: Some(body.reason) })?;
+    let (actor, reason) = (asked.actor.clone(), asked.reason.clone());
+    api.write(asked, Command::DecideIncident { incident: id, decision, actor, reason }).await?;
     let seen = api.look(|kitchen, now| kitchen.incidents().find(|i| i.id == id).map(|i| IncidentView::of(i, now)));
     seen.or(|| Refusal::UnknownIncident { incident: id }.into())
 }

@@ -7,9 +7,9 @@ use utoipa::ToSchema;
 use crate::kitchen::{Command, Kitchen, Millis};
 
 use super::Api;
-use super::access::Caller;
 use super::answer::Answer;
-use super::extract::{MaybeJson, Plain, Query, Word, at_most};
+use super::asker::{Asker, Word};
+use super::extract::{MaybeJson, Plain, Query, at_most};
 use super::problems::Problem;
 use super::views::kitchen::{Backlog, KitchenView, StatisticsView};
 
@@ -37,26 +37,24 @@ fn show_here(api: &Api) -> Answer<KitchenView> {
 #[utoipa::path(post, path = "/v1/kitchen/drain", operation_id = "drain_kitchen", tag = "kitchen", request_body = Option<Word>, responses((status = 200, body = KitchenView)))]
 pub async fn drain(
     State(api): State<Api>,
-    caller: Caller,
+    asker: Asker,
     MaybeJson(said): MaybeJson<Word>,
 ) -> Result<Answer<KitchenView>, Problem> {
-    set_draining(&api, &caller, &said, true).await
+    set_draining(&api, &asker, &said, true).await
 }
 
 /// `POST /v1/kitchen/undrain`: the kitchen takes orders again.
 #[utoipa::path(post, path = "/v1/kitchen/undrain", operation_id = "undrain_kitchen", tag = "kitchen", request_body = Option<Word>, responses((status = 200, body = KitchenView)))]
 pub async fn undrain(
     State(api): State<Api>,
-    caller: Caller,
+    asker: Asker,
     MaybeJson(said): MaybeJson<Word>,
 ) -> Result<Answer<KitchenView>, Problem> {
-    set_draining(&api, &caller, &said, false).await
+    set_draining(&api, &asker, &said, false).await
 }
 
-async fn set_draining(api: &Api, caller: &Caller, said: &Word, draining: bool) -> Result<Answer<KitchenView>, Problem> {
-    let (actor, reason) = (said.actor(caller)?, said.reason()?);
-    api.write(Command::Drain { draining }).await?;
-    tracing::info!(draining, actor, reason, "Draining was set to {draining} by {actor}: {reason}");
+async fn set_draining(api: &Api, asker: &Asker, said: &Word, draining: bool) -> Result<Answer<KitchenView>, Problem> {
+    api.write(asker.says(said)?, Command::Drain { draining }).await?;
     Ok(show_here(api))
 }
 
@@ -83,28 +81,28 @@ pub struct ZoneBody {
 #[utoipa::path(post, path = "/v1/kitchen/hold", operation_id = "hold_kitchen", tag = "kitchen", request_body = Option<ZoneBody>, responses((status = 200, body = KitchenView)))]
 pub async fn hold(
     State(api): State<Api>,
-    caller: Caller,
+    asker: Asker,
     MaybeJson(body): MaybeJson<ZoneBody>,
 ) -> Result<Answer<KitchenView>, Problem> {
-    set_held(&api, &caller, body, true).await
+    set_held(&api, &asker, body, true).await
 }
 
 /// `POST /v1/kitchen/resume`: a zone goes on, or the whole kitchen.
 #[utoipa::path(post, path = "/v1/kitchen/resume", operation_id = "resume_kitchen", tag = "kitchen", request_body = Option<ZoneBody>, responses((status = 200, body = KitchenView)))]
 pub async fn resume(
     State(api): State<Api>,
-    caller: Caller,
+    asker: Asker,
     MaybeJson(body): MaybeJson<ZoneBody>,
 ) -> Result<Answer<KitchenView>, Problem> {
-    set_held(&api, &caller, body, false).await
+    set_held(&api, &asker, body, false).await
 }
 
-async fn set_held(api: &Api, caller: &Caller, body: ZoneBody, held: bool) -> Result<Answer<KitchenView>, Problem> {
+async fn set_held(api: &Api, asker: &Asker, body: ZoneBody, held: bool) -> Result<Answer<KitchenView>, Problem> {
     let said = Word { actor: body.actor, reason: body.reason };
-    let (actor, reason) = (said.actor(caller)?, said.reason()?);
+    let asked = asker.says(&said)?;
     let zone = at_most("zone", body.zone, 48)?;
-    let actor = if reason.is_empty() { actor } else { format!("{actor} ({reason})") };
-    api.write(Command::HoldZone { zone, held, actor }).await?;
+    let actor = asked.signature();
+    api.write(asked, Command::HoldZone { zone, held, actor }).await?;
     Ok(show_here(api))
 }
 

@@ -6,7 +6,10 @@
 
 pub mod access;
 mod answer;
+mod asker;
+mod audit;
 mod backend;
+mod changes;
 mod cluster;
 #[cfg(test)]
 mod decoders;
@@ -24,6 +27,7 @@ mod kitchen;
 mod list;
 mod logs;
 mod metrics;
+mod moment;
 mod orders;
 mod origin;
 mod page;
@@ -217,6 +221,7 @@ fn operator_routes() -> OpenApiRouter<Api> {
         .routes(routes!(events::events))
         .routes(routes!(logs::list))
         .routes(routes!(backend::ask, backend::answer))
+        .routes(routes!(audit::list))
         .routes(routes!(tokens::access))
         .routes(routes!(tokens::list, tokens::add))
         .routes(routes!(tokens::revoke))

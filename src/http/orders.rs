@@ -13,9 +13,9 @@ use crate::kitchen::{ArchivedOrder, Command, Kitchen, Millis, NewOrder, Order, O
 use crate::protocol::Id as IdText;
 
 use super::Api;
-use super::access::Caller;
 use super::answer::Answer;
-use super::extract::{Consistency, Id, Json, MaybeJson, Plain, Query, Word, key_of};
+use super::asker::{Asker, Word};
+use super::extract::{Consistency, Id, Json, MaybeJson, Plain, Query, key_of};
 use super::problems::{Kind, Problem};
 use super::views::order::OrderView;
 
@@ -48,13 +48,14 @@ pub struct NewOrderBody {
     (status = 503, description = "kitchen-draining, time-limit, storage"), (status = 507, description = "storage-low")))]
 pub async fn place(
     State(api): State<Api>,
+    asker: Asker,
     Id(id): Id<OrderId>,
     Json(body): Json<NewOrderBody>,
 ) -> Result<Response, Problem> {
     api.refuse_without_room(&id)?;
     let NewOrderBody { items, priority, promise_ms } = body;
     let new = NewOrder { id: id.clone(), items, priority, promise_ms };
-    let created = match api.write(Command::PlaceOrder(new)).await? {
+    let created = match api.write(asker.asked()?, Command::PlaceOrder(new)).await? {
         Reply::Placed { created, .. } => created,
         Reply::Done | Reply::Unchanged | Reply::InCharge { .. } | Reply::Refused(_) => false,
     };
@@ -83,11 +84,12 @@ pub async fn place(
     (status = 429, description = "capacity-exceeded"), (status = 503, description = "kitchen-draining, time-limit, storage"), (status = 507, description = "storage-low")))]
 pub async fn create(
     state: State<Api>,
+    asker: Asker,
     headers: HeaderMap,
     body: Result<Json<NewOrderBody>, Problem>,
 ) -> Result<Response, Problem> {
     let id = key_of(&headers, "order")?;
-    place(state, Id(id), body?).await
+    place(state, asker, Id(id), body?).await
 }
 
 /// `GET /v1/orders/{id}`: one order with its pizzas, open or ended.
@@ -108,11 +110,11 @@ pub async fn show(
     (status = 409, description = "point-of-no-return"), (status = 503, description = "time-limit, storage")))]
 pub async fn withdraw(
     state: State<Api>,
-    caller: Caller,
+    asker: Asker,
     id: Id<OrderId>,
     said: MaybeJson<Word>,
 ) -> Result<Answer<OrderView>, Problem> {
-    cancel(state, caller, id, said).await
+    cancel(state, asker, id, said).await
 }
 
 /// `POST /v1/orders/{id}/cancellation`: the order is taken back.
@@ -121,13 +123,13 @@ pub async fn withdraw(
     (status = 409, description = "point-of-no-return"), (status = 503, description = "time-limit, storage")))]
 pub async fn cancel(
     State(api): State<Api>,
-    caller: Caller,
+    asker: Asker,
     Id(id): Id<OrderId>,
     MaybeJson(said): MaybeJson<Word>,
 ) -> Result<Answer<OrderView>, Problem> {
-    let (actor, reason) = (said.actor(&caller)?, said.reason()?);
-    let reason = if reason.is_empty() { format!("cancelled by {actor}") } else { reason };
-    api.write(Command::CancelOrder { order: id.clone(), reason }).await?;
+    let asked = asker.says(&said)?;
+    let reason = if asked.reason.is_empty() { format!("cancelled by {}", asked.actor) } else { asked.reason.clone() };
+    api.write(asked, Command::CancelOrder { order: id.clone(), reason }).await?;
     api.find_here(&id, OrderView::open, OrderView::archived).await
 }
 
@@ -137,13 +139,11 @@ pub async fn cancel(
     (status = 409, description = "not-ready"), (status = 503, description = "time-limit, storage")))]
 pub async fn collect(
     State(api): State<Api>,
-    caller: Caller,
+    asker: Asker,
     Id(id): Id<OrderId>,
     MaybeJson(said): MaybeJson<Word>,
 ) -> Result<Answer<OrderView>, Problem> {
-    let (actor, reason) = (said.actor(&caller)?, said.reason()?);
-    tracing::info!(order.id = %id, actor, reason, "Order {id} is to be handed out, says {actor}: {reason}");
-    api.write(Command::CollectOrder { order: id.clone() }).await?;
+    api.write(asker.says(&said)?, Command::CollectOrder { order: id.clone() }).await?;
     api.find_here(&id, OrderView::open, OrderView::archived).await
 }
 

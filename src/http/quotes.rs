@@ -14,6 +14,9 @@ use super::problems::{Kind, Problem};
 use super::views::Items;
 use super::views::quote::{QuoteView, WhyView};
 
+/// The path: a quote changes nothing, though it is a POST.
+pub const PATH: &str = "/v1/quotes";
+
 /// `POST /v1/quotes`: when an order would be ready. Nothing is reserved.
 #[utoipa::path(post, path = "/v1/quotes", operation_id = "quote_order", tag = "orders", request_body = NewOrderBody,
     responses((status = 200, body = QuoteView), (status = 422, description = "unknown-recipe"), (status = 503, description = "kitchen-out-of-order")))]

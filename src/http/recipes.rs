@@ -2,12 +2,13 @@
 
 use axum::extract::State;
 
-use crate::kitchen::{Command, RecipeId, Reply};
+use crate::kitchen::{Asked, Command, RecipeId, Reply};
 use crate::protocol::Id as IdText;
 
 use super::Api;
-use super::access::Caller;
 use super::answer::Answer;
+use super::asker::Asker;
+use super::changes::changes;
 use super::extract::{Id, Json, Plain, Query};
 use super::problems::{Kind, Problem};
 use super::views::Items;
@@ -41,15 +42,14 @@ pub async fn show(
     responses((status = 200, body = RecipeView, description = "It is changed."), (status = 201, body = RecipeView, description = "It is new.")))]
 pub async fn put(
     State(api): State<Api>,
-    caller: Caller,
+    asker: Asker,
     Id(id): Id<RecipeId>,
     Json(body): Json<RecipeBody>,
 ) -> Result<Answer<RecipeView>, Problem> {
-    let reply = api.write(Command::PutRecipe { recipe: body.named(id.clone()) }).await?;
-    if reply == Reply::Done {
-        let actor = caller.actor(None);
-        tracing::info!(recipe = %id, actor, "Recipe {id} was put by {actor}");
-    }
+    let recipe = body.named(id.clone());
+    let before = api.node().with_kitchen(|kitchen| kitchen.recipe(&id).map(RecipeView::of));
+    let change = before.map_or("new".to_owned(), |before| changes(&before, &RecipeView::of(&recipe), &["version"]));
+    let reply = api.write(Asked { change, ..asker.asked()? }, Command::PutRecipe { recipe }).await?;
     let mut answer = api.look(|kitchen, _| kitchen.recipe(&id).map(RecipeView::of)).or(|| no_such(&id))?;
     if reply != Reply::Unchanged && answer.body.version == 1 {
         answer.status = axum::http::StatusCode::CREATED;
@@ -67,12 +67,12 @@ pub async fn settings(State(api): State<Api>, Query(q): Query<Plain>) -> Result<
 #[utoipa::path(put, path = "/v1/kitchen/settings", operation_id = "put_settings", tag = "menu", request_body = SettingsBody, responses((status = 200, body = SettingsBody)))]
 pub async fn configure(
     State(api): State<Api>,
-    caller: Caller,
+    asker: Asker,
     Json(body): Json<SettingsBody>,
 ) -> Result<Answer<SettingsBody>, Problem> {
-    api.write(Command::Configure { settings: body.into() }).await?;
-    let actor = caller.actor(None);
-    tracing::info!(actor, "The kitchen's settings were put by {actor}");
+    let before = api.node().with_kitchen(|kitchen| SettingsBody::from(kitchen.settings()));
+    let asked = Asked { change: changes(&before, &body, &[]), ..asker.asked()? };
+    api.write(asked, Command::Configure { settings: body.into() }).await?;
     Ok(api.look(|kitchen, _| kitchen.settings().into()))
 }
 

@@ -13,6 +13,7 @@ use crate::kitchen::{Command, Millis, NewToken, Reply, Role, TokenId};
 use super::Api;
 use super::access::{self, Caller, Mode};
 use super::answer::Answer;
+use super::asker::Asker;
 use super::extract::{Id, Json, Plain, Query, key_of};
 use super::problems::Problem;
 use super::views::Items;
@@ -57,7 +58,7 @@ pub async fn list(State(api): State<Api>, Query(q): Query<Plain>) -> Result<Answ
         (status = 400, description = "missing-idempotency-key, bad-id"), (status = 422, description = "idempotency-key-reused")))]
 pub async fn add(
     State(api): State<Api>,
-    caller: Caller,
+    asker: Asker,
     headers: HeaderMap,
     body: Result<Json<NewTokenBody>, Problem>,
 ) -> Result<Response, Problem> {
@@ -65,7 +66,9 @@ pub async fn add(
     let Json(NewTokenBody { name, role, life_ms }) = body?;
     let token = access::draw();
     let new = NewToken { id: id.clone(), name, role, hash: access::hash(&token), life_ms };
-    let reply = api.write(Command::AddToken { new, first: false, actor: caller.actor(None) }).await?;
+    let asked = asker.asked()?;
+    let actor = asked.actor.clone();
+    let reply = api.write(asked, Command::AddToken { new, first: false, actor }).await?;
     let is_added = reply == Reply::Done;
     let kept = api.look(|kitchen, _| kitchen.token(&id).map(|t| TokenView::of(t, wall_ms())));
     let kept = kept.or(|| crate::kitchen::Refusal::UnknownToken { token: id.clone() }.into())?;
@@ -80,9 +83,11 @@ pub async fn add(
 /// `DELETE /v1/tokens/{id}`: it is good nowhere any more, as soon as a replica has heard of it.
 #[utoipa::path(delete, path = "/v1/tokens/{id}", operation_id = "revoke_token", tag = "access", params(("id" = IdText, Path, description = "The token's id.")),
     responses((status = 200, body = TokenView), (status = 404, description = "unknown-token"), (status = 409, description = "last-admin")))]
-pub async fn revoke(State(api): State<Api>, caller: Caller, Id(id): Id<TokenId>) -> Result<Answer<TokenView>, Problem> {
+pub async fn revoke(State(api): State<Api>, asker: Asker, Id(id): Id<TokenId>) -> Result<Answer<TokenView>, Problem> {
     let known = api.look(|kitchen, _| kitchen.token(&id).map(|t| TokenView::of(t, wall_ms())));
     let even_last = api.sources().access.admin.is_some();
-    api.write(Command::RevokeToken { token: id.clone(), even_last, actor: caller.actor(None) }).await?;
+    let asked = asker.asked()?;
+    let actor = asked.actor.clone();
+    api.write(asked, Command::RevokeToken { token: id.clone(), even_last, actor }).await?;
     known.or(|| crate::kitchen::Refusal::UnknownToken { token: id.clone() }.into())
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::access::NewToken;
 use super::assignment::{AssignedOrder, BackendAnswer};
+use super::audit::Asked;
 use super::device::Facts;
 use super::ids::{DeviceId, Epoch, InstructionId, Millis, NodeId, OrderId, RecipeId, TokenId};
 use super::incident::Decision;
@@ -22,6 +23,9 @@ pub struct Entry {
     pub wall: u64,
     /// The tenure that proposes; None for requests of clients and operators.
     pub epoch: Option<Epoch>,
+    /// Who asked for it by the API, and why: for the audit log. It decides nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Asked>,
     /// What is proposed.
     pub command: Command,
 }
@@ -116,6 +120,13 @@ pub enum Command {
         /// The hour, counted from 1970.
         hour: u64,
     },
+    /// Something is done outside the kitchen's own state: it is put on record, and changes nothing here.
+    NoteAct {
+        /// What.
+        act: Act,
+        /// Why it was not done after all; None before it is tried.
+        refused: Option<String>,
+    },
 
     /// A node takes charge; the index of this entry makes its epoch.
     TakeCharge {
@@ -203,6 +214,29 @@ pub enum Directive {
     Release,
     /// It is gone for good.
     Retire,
+}
+
+/// What an operator does to the cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Act {
+    /// Leadership is handed over.
+    Transfer {
+        /// To whom; to the one that has stored most if it is None.
+        to: Option<NodeId>,
+    },
+    /// A replica joins.
+    Join {
+        /// Its number.
+        node: NodeId,
+        /// Where other replicas reach it.
+        peer: String,
+    },
+    /// A replica leaves.
+    Leave {
+        /// Its number.
+        node: NodeId,
+    },
 }
 
 /// Whether a device is alive, as the monitor sees it.

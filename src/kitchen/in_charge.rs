@@ -44,6 +44,7 @@ impl Kitchen {
             | Command::AddToken { .. }
             | Command::RevokeToken { .. }
             | Command::NoteTokenUse { .. }
+            | Command::NoteAct { .. }
             | Command::TakeCharge { .. } => false,
         };
         let current = self.epoch();

@@ -11,6 +11,7 @@ pub mod access;
 pub mod assignment;
 pub mod assignments;
 pub mod attempt;
+pub mod audit;
 pub mod clearing;
 pub mod command;
 pub mod deadline;
@@ -59,7 +60,8 @@ use crate::defect;
 pub use access::{NewToken, Role, Token, TokenHash};
 pub use assignment::{AssignedOrder, Assignment, BackendAnswer, BackendStanding};
 pub use attempt::{Attempt, AttemptState, Outcome};
-pub use command::{Command, Directive, Entry, Life, NewOrder, Reply, Source};
+pub use audit::{Asked, AuditOutcome, AuditRecord};
+pub use command::{Act, Command, Directive, Entry, Life, NewOrder, Reply, Source};
 pub use device::{ActionFact, Device, Facts, Standing};
 pub use event::Event;
 pub use ids::{DeviceId, Epoch, InstructionId, Lane, Millis, NodeId, OrderId, PizzaId, RecipeId, TokenId};
@@ -147,6 +149,9 @@ pub struct Meta {
     /// Where the chain of food-safety records ends.
     #[serde(default)]
     pub food: food_safety::Chain,
+    /// The audit log's last number.
+    #[serde(default)]
+    pub audited: u64,
 }
 
 /// What a single entry gathers; not part of the state.
@@ -237,6 +242,9 @@ impl Kitchen {
             Ok(()) => self.execute(&entry.command, archive).unwrap_or_else(Reply::Refused),
             Err(refusal) => Reply::Refused(refusal),
         };
+        if let Some(asked) = &entry.asked {
+            self.audit(entry, asked, &reply);
+        }
         self.settle();
         let rows = self.drain_rows();
         let scratch = std::mem::take(&mut self.scratch);
@@ -259,6 +267,7 @@ impl Kitchen {
             Command::AddToken { new, first, actor } => self.add_token(new, *first, actor),
             Command::RevokeToken { token, even_last, actor } => self.revoke_token(token, *even_last, actor),
             Command::NoteTokenUse { token, hour } => self.note_token_use(token, *hour),
+            Command::NoteAct { .. } => Ok(Reply::Done),
             Command::TakeCharge { node, incarnation, gap_measured, kitchen } => {
                 self.name_kitchen(kitchen);
                 self.take_charge(*node, *incarnation, *gap_measured)

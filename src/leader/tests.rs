@@ -76,7 +76,7 @@ impl Scene {
 
     fn apply(&mut self, epoch: Option<Epoch>, command: Command) {
         self.index += 1;
-        let entry = Entry { at: self.now, wall: 0, epoch, command };
+        let entry = Entry { at: self.now, wall: 0, epoch, asked: None, command };
         self.kitchen.apply(self.index, &entry, &NoArchive);
     }
 
@@ -284,7 +284,8 @@ fn a_device_that_is_overdue_may_start_nothing_until_the_log_has_decided_about_it
     scene.now = due_at + 700;
     assert!(scene.answer(BOOT).expect("it is answered all the same").open.is_empty());
     assert!(scene.memory.named.values().all(|at| *at < due_at));
-    let proposed = Entry { at: due_at, wall: 0, epoch: Some(scene.epoch()), command: Command::DeadlinesDue };
+    let proposed =
+        Entry { at: due_at, wall: 0, epoch: Some(scene.epoch()), asked: None, command: Command::DeadlinesDue };
     scene.index += 1;
     scene.kitchen.apply(scene.index, &proposed, &NoArchive);
     assert_eq!(scene.kitchen.attempts().next().map(|a| a.state), Some(AttemptState::Planned), "it is being cancelled");

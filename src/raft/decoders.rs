@@ -49,7 +49,8 @@ fn entries() -> Vec<LogEntry> {
     ];
     let entry = |(n, command): (u64, Command)| {
         let epoch = (n > 1).then(|| Epoch::new(1, 1));
-        let payload = openraft::EntryPayload::Normal(Proposal(Entry { at: 5_000, wall: 9, epoch, command }));
+        let payload =
+            openraft::EntryPayload::Normal(Proposal(Entry { at: 5_000, wall: 9, epoch, asked: None, command }));
         LogEntry { log_id: log_id(n), payload }
     };
     let blank = LogEntry { log_id: log_id(9), payload: openraft::EntryPayload::Blank };

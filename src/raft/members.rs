@@ -21,6 +21,11 @@ use super::types::{Peer, Types};
 const CATCH_UP_LIMIT: Duration = Duration::from_secs(120);
 
 impl RaftNode {
+    /// True for a voter, and for a newcomer that learns.
+    pub fn is_member(&self, node: NodeId) -> bool {
+        self.metrics().membership_config.get_node(&node).is_some()
+    }
+
     /// Lets a new replica learn the log, waits until it has caught up, and gives it a vote. Safe to repeat.
     pub async fn join(&self, node: NodeId, peer: Peer) -> Result<(), MemberError> {
         let members = self.metrics().membership_config;

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::clock::wall_ms;
 use crate::defect;
-use crate::kitchen::{Command, Entry, Epoch, Event, Reply};
+use crate::kitchen::{Asked, Command, Entry, Epoch, Event, Reply};
 
 use super::codec;
 use super::error::{ProposeError, ReadError};
@@ -48,7 +48,17 @@ impl RaftNode {
     /// A leader that was just elected, or whose peers are slow to answer, refuses new entries for a moment: this waits for that.
     /// After `Unknown` the command may still be applied: its key makes a second try harmless.
     pub async fn propose(&self, command: Command, epoch: Option<Epoch>) -> Result<Proposed, ProposeError> {
-        self.propose_until(command, epoch, Instant::now() + self.options().propose_limit).await
+        self.propose_entry(command, epoch, None).await
+    }
+
+    /// The same for what somebody asked for: it is put on record.
+    pub async fn propose_for(
+        &self,
+        asked: Asked,
+        command: Command,
+        epoch: Option<Epoch>,
+    ) -> Result<Proposed, ProposeError> {
+        self.propose_entry(command, epoch, Some(asked)).await
     }
 
     /// Puts this node in charge: proposes TakeCharge, and returns the epoch once it is applied here. Tries again while this node
@@ -74,13 +84,14 @@ impl RaftNode {
         }
     }
 
-    async fn propose_until(
+    async fn propose_entry(
         &self,
         command: Command,
         epoch: Option<Epoch>,
-        limit: Instant,
+        asked: Option<Asked>,
     ) -> Result<Proposed, ProposeError> {
-        let mut entry = Entry { at: 0, wall: 0, epoch, command };
+        let limit = Instant::now() + self.options().propose_limit;
+        let mut entry = Entry { at: 0, wall: 0, epoch, asked, command };
         let (bytes, bytes_max) = (codec::encode(&entry).len(), Options::COMMAND_BYTES_MAX);
         if bytes > bytes_max {
             return Err(ProposeError::TooLarge { bytes, bytes_max });

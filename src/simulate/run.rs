@@ -180,7 +180,7 @@ impl<'a> Simulation<'a> {
                 | Command::DeadlinesDue
         );
         let epoch = of_tenure.then(|| self.kitchen.epoch());
-        let entry = Entry { at: self.now, wall: self.now, epoch, command };
+        let entry = Entry { at: self.now, wall: self.now, epoch, asked: None, command };
         let applied = self.kitchen.apply(self.index, &entry, &self.archive);
         #[cfg(test)]
         if self.index.is_multiple_of(100) {

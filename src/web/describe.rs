@@ -45,6 +45,8 @@ pub struct Conventions {
     pub shared: fn(&Shape) -> Vec<&'static str>,
     /// Headers of answers.
     pub headers: Vec<Header>,
+    /// What every request of this shape may come with: OpenAPI parameter objects.
+    pub parameters: fn(&Shape) -> Vec<Value>,
 }
 
 impl Shape {
@@ -77,6 +79,7 @@ pub fn complete(description: &OpenApi, conventions: &Conventions) -> Value {
     let mut description = serde_json::to_value(description).expect("a description is JSON");
     for (path, item) in description["paths"].as_object_mut().into_iter().flatten() {
         for (method, operation) in item.as_object_mut().into_iter().flatten() {
+            add_parameters(operation, (conventions.parameters)(&Shape::of(path, method, operation)));
             let shape = Shape::of(path, method, operation);
             say_what_it_does(operation);
             take_missing_body(operation);
@@ -94,6 +97,13 @@ pub fn complete(description: &OpenApi, conventions: &Conventions) -> Value {
     components["headers"] =
         conventions.headers.iter().map(|(n, _, header)| ((*n).to_owned(), header.clone())).collect();
     description
+}
+
+fn add_parameters(operation: &mut Value, parameters: Vec<Value>) {
+    if !parameters.is_empty() {
+        let all = operation["parameters"].as_array().cloned().unwrap_or_default();
+        operation["parameters"] = all.into_iter().chain(parameters).collect();
+    }
 }
 
 /// Handlers' comments begin with method and path, for readers of the code; a description says them anyway.

@@ -70,7 +70,7 @@ static KITCHEN: LazyLock<Vec<Row>> = LazyLock::new(|| {
     let mut kitchen = Kitchen::default();
     for (index, command) in (1..).zip(commands) {
         let epoch = Some(kitchen.epoch()).filter(|_| index > 1);
-        kitchen.apply(index, &Entry { at: 1_000 * index, wall: 0, epoch, command }, &NoArchive);
+        kitchen.apply(index, &Entry { at: 1_000 * index, wall: 0, epoch, asked: None, command }, &NoArchive);
     }
     kitchen.rows()
 });

@@ -16,7 +16,7 @@ use tower::ServiceExt;
 
 use crate::support::{Kitchen, send, sources};
 
-const ADMIN: &str = "an-admins-token-of-the-configuration";
+pub const ADMIN: &str = "an-admins-token-of-the-configuration";
 
 pub fn closed() -> Options {
     // More than a walk through all doors needs.

@@ -1,6 +1,7 @@
 //! The HTTP API and the operator's command line over real replicas, sockets and disks, without devices.
 
 mod access;
+mod audit;
 mod cluster;
 mod ctl;
 mod description;

@@ -140,7 +140,7 @@ fn a_data_directory_of_before_opens_without_tokens_and_takes_them() {
     assert_eq!(kitchen.tokens().count(), 0);
     let command = Command::AddToken { new: token("ann", Role::Admin, 1), first: true, actor: "root".to_owned() };
     let wall = 1_785_242_096_789;
-    let applied = kitchen.apply(9, &Entry { at: 5_000, wall, epoch: None, command }, &Nothing);
+    let applied = kitchen.apply(9, &Entry { at: 5_000, wall, epoch: None, asked: None, command }, &Nothing);
     assert_eq!(applied.reply, Reply::Done);
     let again = Kitchen::from_rows(kitchen.rows()).expect("they are its own");
     assert_eq!(again.token(&id("t1")).map(|t| t.added_wall), Some(wall));

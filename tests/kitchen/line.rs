@@ -184,7 +184,7 @@ impl Line {
 
     pub fn apply(&mut self, epoch: Option<Epoch>, command: Command) -> Reply {
         self.index += 1;
-        let entry = Entry { at: self.now, wall: 1_700_000_000_000 + self.now, epoch, command };
+        let entry = Entry { at: self.now, wall: 1_700_000_000_000 + self.now, epoch, asked: None, command };
         self.trace.push(format!("{:>7} #{} {}", self.now, self.index, brief(&entry.command)));
         let applied = self.main.apply(self.index, &entry);
         for event in &applied.events {

@@ -172,7 +172,7 @@ impl Simulation {
         if term != self.raft.term {
             return;
         }
-        let entry = Entry { at: self.kitchen_now(node), wall: self.wall(node), epoch, command };
+        let entry = Entry { at: self.kitchen_now(node), wall: self.wall(node), epoch, asked: None, command };
         self.raft.pending.push_back(Proposal { id, node, life, term, entry });
         let latency_ms = match (self.now < self.raft.slow_until, self.chance.happens(50)) {
             (true, _) => self.chance.between(400, 2_500),

@@ -11,7 +11,7 @@ use super::problems::Kind;
 pub fn text(description: &utoipa::openapi::OpenApi) -> Bytes {
     let problems = Kind::ALL.iter().map(|kind| ProblemKind { spec: kind.spec(), when: kind.when() }).collect();
     let shared = |shape: &Shape| shared(shape).into_iter().map(|kind| kind.spec().1).collect();
-    let conventions = Conventions { problems, shared, headers: headers() };
+    let conventions = Conventions { problems, shared, headers: headers(), parameters: |_| Vec::new() };
     format!("{:#}\n", complete(description, &conventions)).into()
 }
 

@@ -71,6 +71,11 @@ impl Caller {
         }
     }
 
+    /// The role that a token vouches for: where access is open none does.
+    pub fn vouched_role(&self) -> Option<Role> {
+        self.name().and_then(|_| self.role())
+    }
+
     /// The name that a token vouches for.
     pub fn name(&self) -> Option<&str> {
         match self {

@@ -10,7 +10,7 @@ use axum::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 
 use crate::clock::wall_ms;
 use crate::kitchen::access::hour_of;
-use crate::kitchen::{Command, TokenId};
+use crate::kitchen::{Command, Reply, TokenId};
 
 use super::super::Api;
 use super::Caller;
@@ -58,7 +58,9 @@ impl Api {
 
     async fn tell(&self, token: &TokenId, hour: u64, shown: Option<HeaderValue>) -> bool {
         if self.node().is_leading() {
-            return self.write(Command::NoteTokenUse { token: token.clone(), hour }).await.is_ok();
+            // Nobody asked for it: it leaves no record.
+            let noted = self.node().propose(Command::NoteTokenUse { token: token.clone(), hour }, None).await;
+            return noted.is_ok_and(|noted| !matches!(noted.reply, Reply::Refused(_)));
         }
         let Some((leader, shown)) = self.node().leader().zip(shown) else { return false };
         let request = self.0.client.get(super::super::forward::url_at(self, &leader, "/v1/access"));

@@ -13,11 +13,11 @@ use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::kitchen::food_safety::{COLUMNS, Chain, text};
-use crate::web::parse_rfc3339;
 
 use super::Api;
 use super::answer::INDEX_HEADER;
 use super::extract::{Consistency, Query};
+use super::moment::{Moment, moment};
 use super::problems::{Kind, Problem};
 use reader::{Reader, Record};
 
@@ -53,15 +53,6 @@ pub struct FoodQuery {
     #[param(inline)]
     consistency: Consistency,
 }
-
-/// How a moment is asked for, for the description: a day or a time in UTC, from 1970 on.
-#[derive(ToSchema)]
-#[schema(
-    pattern = r"^(19[7-9]\d|[2-9]\d{3})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(T([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d{1,9})?Z)?$",
-    example = "2026-07-01"
-)]
-#[expect(dead_code, reason = "it is described, and read by `moment`")]
-struct Moment(String);
 
 /// How the records are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
@@ -127,13 +118,6 @@ pub async fn list(
     }
     let records = reader.page(range, limit).await?;
     Ok(chain.map(|chain| page(&records, range, &chain)).into_response())
-}
-
-/// A moment in milliseconds since 1970.
-fn moment(name: &str, text: Option<&str>) -> Result<Option<u64>, Problem> {
-    let Some(text) = text else { return Ok(None) };
-    let detail = || format!("{name} is a day (2026-07-28) or a time in UTC (2026-07-28T12:34:56Z)");
-    parse_rfc3339(text).map(Some).ok_or_else(|| Problem::new(Kind::BadQuery, detail()))
 }
 
 fn accepted(headers: &HeaderMap) -> Format {

@@ -4,6 +4,7 @@
 //! Spans end in `_ms`. Moments are spans from now or from the order's placing, in kitchen time; where wall time is known it is
 //! RFC 3339 in UTC, for people. Nothing here reads a clock: handlers pass `now` in.
 
+pub mod audit;
 pub mod cluster;
 pub mod device;
 pub mod event;

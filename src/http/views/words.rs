@@ -57,6 +57,8 @@ words! {
     VerdictWord: "PASS" "FAIL" "UNSURE";
     /// What a token allows.
     TokenRoleWord: "viewer" "operator" "backend" "admin";
+    /// What came of a request: `begun` is about to be tried by the cluster, and leaves another record if it fails.
+    AuditOutcomeWord: "done" "unchanged" "begun" "refused";
     /// What a device is.
     DeviceKindWord: "robot.before_oven" "oven" "robot.after_oven" "camera" "human";
     /// How a device is, in one word.

@@ -8,7 +8,7 @@ use futures::future::join_all;
 use crate::kitchen::assignment::Followed;
 use crate::kitchen::feed::News;
 use crate::kitchen::{
-    AssignedOrder, BackendAnswer, Command, Epoch, Kitchen, Millis, OrderId, Recipe, RecipeId, Reply, Settings,
+    Asked, AssignedOrder, BackendAnswer, Command, Epoch, Kitchen, Millis, OrderId, Recipe, RecipeId, Reply, Settings,
 };
 use crate::protocol::Id;
 use crate::protocol::exchange::{Configuration, ExchangeAnswer, Held};
@@ -41,8 +41,14 @@ pub enum Error {
     Log(#[from] crate::raft::ProposeError),
 }
 
-/// Follows an answer, under the epoch of the node in charge.
-pub async fn heed(node: &RaftNode, epoch: Epoch, margin_ms: Millis, answer: ExchangeAnswer) -> Result<(), Error> {
+/// Follows an answer, under the epoch of the node in charge. What it changes is on record as asked for by the main backend.
+pub async fn heed(
+    node: &RaftNode,
+    epoch: Epoch,
+    margin_ms: Millis,
+    asked: &Asked,
+    answer: ExchangeAnswer,
+) -> Result<(), Error> {
     let now = node.now();
     if answer.as_of > now {
         return Err(Error::FromTheFuture { as_of: answer.as_of, now });
@@ -51,7 +57,7 @@ pub async fn heed(node: &RaftNode, epoch: Epoch, margin_ms: Millis, answer: Exch
     let mut refused = Vec::new();
     for (name, command) in plan.configuration {
         let said = match command {
-            Ok(command) => match node.propose(command, None).await?.reply {
+            Ok(command) => match node.propose_for(asked.clone(), command, None).await?.reply {
                 Reply::Refused(refusal) => Some(refusal.to_string()),
                 Reply::Done | Reply::Unchanged | Reply::Placed { .. } | Reply::InCharge { .. } => None,
             },
@@ -65,7 +71,8 @@ pub async fn heed(node: &RaftNode, epoch: Epoch, margin_ms: Millis, answer: Exch
         }
         node.propose(Command::FollowBackend(follow), Some(epoch)).await?;
     }
-    let orders = plan.orders.into_iter().map(|order| node.propose(Command::TakeAssignment(order), Some(epoch)));
+    let take = |order| node.propose_for(asked.clone(), Command::TakeAssignment(order), Some(epoch));
+    let orders = plan.orders.into_iter().map(take);
     for placed in join_all(orders).await {
         placed?;
     }

@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{info, warn};
 
 use crate::clock::boottime_ms;
-use crate::kitchen::Millis;
+use crate::kitchen::{Asked, Millis, Role};
 use crate::protocol::exchange::{ExchangeAnswer, ExchangeRequest, Report};
 use crate::tls::Dialer;
 
@@ -148,13 +148,18 @@ impl Reports {
     }
 }
 
+/// Who asks for what an answer changes.
+fn of_backend() -> Asked {
+    Asked { actor: "backend".to_owned(), role: Some(Role::Backend), ..Asked::default() }
+}
+
 /// An answer to another question would put the lease wrong.
 async fn heed_own(shared: &Arc<Shared>, request: &ExchangeRequest, answer: ExchangeAnswer) {
     let margin_ms = shared.options.backend.as_ref().map_or(0, |o| o.lease_margin_ms);
     if answer.as_of != request.as_of {
         return warn!("The backend answered a question that was not asked");
     }
-    if let Err(why) = heed(&shared.node, shared.epoch, margin_ms, answer).await {
+    if let Err(why) = heed(&shared.node, shared.epoch, margin_ms, &of_backend(), answer).await {
         warn!(%why, "The backend's answer was not followed in full: {why}");
     }
 }

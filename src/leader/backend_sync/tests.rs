@@ -34,7 +34,7 @@ impl Scene {
         self.index += 1;
         let of_client = matches!(command, Command::TakeCharge { .. } | Command::PutRecipe { .. });
         let epoch = (!of_client).then(|| self.kitchen.epoch());
-        let entry = Entry { at: 1_000 + self.index, wall: 1_700_000_000_000, epoch, command };
+        let entry = Entry { at: 1_000 + self.index, wall: 1_700_000_000_000, epoch, asked: None, command };
         self.kitchen.apply(self.index, &entry, &NoArchive);
     }
 
