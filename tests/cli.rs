@@ -10,7 +10,7 @@ use process::{Ended, Kitchen, brigade, free_address, run};
 use serde_json::Value;
 
 /// Every command and subcommand.
-const COMMANDS: [&str; 54] = [
+const COMMANDS: [&str; 55] = [
     "",
     "controller",
     "backend",
@@ -58,6 +58,7 @@ const COMMANDS: [&str; 54] = [
     "ctl cluster join",
     "ctl cluster leave",
     "ctl cluster transfer",
+    "ctl audit",
     "ctl tokens",
     "ctl tokens list",
     "ctl tokens add",

@@ -43,6 +43,30 @@ async fn an_order_is_placed_listed_shown_and_cancelled_at_the_command_line() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_audit_log_names_who_asked_and_why_at_the_command_line() {
+    let kitchen = Kitchen::open(1).await;
+    let api = kitchen.members[&1].api.clone();
+    let menu = ctl(&api, &["audit", "--limit", "0"]).await.unwrap().lines().count() - 1;
+    assert!(menu >= 3, "the menu was put on record");
+    for id in ["a", "b"] {
+        let words = ["orders", "place", "--recipe", "diavola", "--id", id, "--actor", "ann", "--reason", "by phone"];
+        ctl(&api, &words).await.unwrap();
+    }
+    ctl(&api, &["orders", "cancel", "a"]).await.unwrap();
+    let shown = ctl(&api, &["audit", "--limit", "3"]).await.unwrap();
+    let rows: Vec<Vec<&str>> = shown.lines().map(|line| line.split_whitespace().skip(1).collect()).collect();
+    assert_eq!(rows[0][..2], ["ACTOR", "ROLE"], "{shown}");
+    assert_eq!(rows[1][..5], ["ann", "nobody's", "place_order", "orders/a", "done"], "the latest last: {shown}");
+    assert_eq!(rows[1][5..].join(" "), "diavola; by phone");
+    assert_eq!(rows[3][..5], ["ctl", "nobody's", "cancel_order", "orders/a", "done"], "{shown}");
+    let of_ann = ctl(&api, &["--json", "audit", "--by", "ann", "--object", "orders/b"]).await.unwrap();
+    let of_ann: Value = serde_json::from_str(&of_ann).unwrap();
+    assert_eq!(of_ann["items"].as_array().unwrap().len(), 1, "{of_ann}");
+    let undecided = ctl(&api, &["incidents", "decide", "7", "good"]).await.unwrap_err();
+    assert_eq!((undecided.exit_code(), undecided.to_string().contains("--reason")), (2, true), "{undecided}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_view_of_the_command_line_can_be_shown() {
     let kitchen = Kitchen::open(1).await;
     kitchen.order("a").await;

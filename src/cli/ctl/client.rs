@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
 use crate::tls::Dialer;
 
 use super::failure::Failure;
-use super::token;
 
 /// Longer than the longest poll of `events`.
 const LIMIT: Duration = Duration::from_secs(40);
@@ -28,9 +28,9 @@ enum Miss {
 }
 
 impl Client {
-    /// Asks in this order, with this token.
-    pub fn new(urls: Vec<String>, dialer: &Dialer, token: Option<&str>) -> Self {
-        let http = dialer.http().timeout(LIMIT).default_headers(token::headers(token));
+    /// Asks in this order, with these headers.
+    pub fn new(urls: Vec<String>, dialer: &Dialer, headers: HeaderMap) -> Self {
+        let http = dialer.http().timeout(LIMIT).default_headers(headers);
         Self { urls, http: http.build().expect("a plain client needs nothing that can fail") }
     }
 

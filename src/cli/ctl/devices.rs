@@ -1,6 +1,6 @@
 //! `brigade ctl devices`.
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -19,36 +19,44 @@ pub enum Devices {
         id: String,
     },
     /// It belongs to this kitchen.
-    Adopt(Said),
+    Adopt {
+        /// The device.
+        id: String,
+    },
     /// It finishes what it has and gets nothing more.
-    Drain(Said),
+    Drain {
+        /// The device.
+        id: String,
+    },
     /// It stops where it is.
-    Hold(Said),
+    Hold {
+        /// The device.
+        id: String,
+    },
     /// It goes on, after a hold, a drain or maintenance.
-    Resume(Said),
+    Resume {
+        /// The device.
+        id: String,
+    },
     /// A technician has it.
-    Maintenance(Said),
+    Maintenance {
+        /// The device.
+        id: String,
+    },
     /// Out of quarantine: it works again after a self-test and one trial task.
-    Release(Said),
+    Release {
+        /// The device.
+        id: String,
+    },
     /// It is gone for good.
-    Retire(Said),
-}
-
-/// A word about a device.
-#[derive(Clone, Debug, Args)]
-pub struct Said {
-    /// The device.
-    id: String,
-    /// Why, for the record.
-    #[arg(long, default_value = "")]
-    reason: String,
-    /// Who says so.
-    #[arg(long, default_value = "ctl")]
-    actor: String,
+    Retire {
+        /// The device.
+        id: String,
+    },
 }
 
 pub async fn run(session: &Session, devices: Devices, out: Out<'_>) -> Result<(), Failure> {
-    let (said, word) = match devices {
+    let (id, word) = match devices {
         Devices::List => {
             let answer = session.client.get("/v1/devices").await?;
             return session.print(out, &answer, list);
@@ -57,17 +65,16 @@ pub async fn run(session: &Session, devices: Devices, out: Out<'_>) -> Result<()
             let answer = session.client.get(&format!("/v1/devices/{}", segment(&id))).await?;
             return session.print(out, &answer, one);
         }
-        Devices::Adopt(said) => (said, "adopt"),
-        Devices::Drain(said) => (said, "drain"),
-        Devices::Hold(said) => (said, "hold"),
-        Devices::Resume(said) => (said, "resume"),
-        Devices::Maintenance(said) => (said, "maintenance"),
-        Devices::Release(said) => (said, "release"),
-        Devices::Retire(said) => (said, "retire"),
+        Devices::Adopt { id } => (id, "adopt"),
+        Devices::Drain { id } => (id, "drain"),
+        Devices::Hold { id } => (id, "hold"),
+        Devices::Resume { id } => (id, "resume"),
+        Devices::Maintenance { id } => (id, "maintenance"),
+        Devices::Release { id } => (id, "release"),
+        Devices::Retire { id } => (id, "retire"),
     };
-    let path = format!("/v1/devices/{}/{word}", segment(&said.id));
-    let answer =
-        session.client.send(Method::POST, &path, json!({ "actor": said.actor, "reason": said.reason })).await?;
+    let path = format!("/v1/devices/{}/{word}", segment(&id));
+    let answer = session.client.send(Method::POST, &path, json!({})).await?;
     session.print(out, &answer, one)
 }
 

@@ -21,6 +21,9 @@ pub enum Failure {
         /// What the connection says.
         why: String,
     },
+    /// A decision is on record with its reason.
+    #[error("a decision is on record: say why with --reason WHY")]
+    NoReason,
     /// Nobody answered.
     #[error("no replica answered:\n{tried}\nIs one running there? Name others with --api URL or BRIGADE_API=URL,URL")]
     Unreachable {
@@ -94,6 +97,7 @@ impl Failure {
     /// 1, or 3 if nobody was reached. 2 is clap's.
     pub fn exit_code(&self) -> u8 {
         match self {
+            Self::NoReason => 2,
             Self::Unreachable { .. } => 3,
             Self::Refused(_)
             | Self::Unknown { .. }

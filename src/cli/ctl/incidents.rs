@@ -25,12 +25,6 @@ pub enum Incidents {
         /// For on-device: where, as robot1/0.
         #[arg(long, value_parser = place, value_name = "DEVICE/LANE")]
         place: Option<Value>,
-        /// Why, for the record.
-        #[arg(long)]
-        reason: String,
-        /// Who decides.
-        #[arg(long, default_value = "ctl")]
-        actor: String,
     },
 }
 
@@ -46,7 +40,11 @@ pub async fn run(session: &Session, incidents: Incidents, out: Out<'_>) -> Resul
             let answer = session.client.get(if all { "/v1/incidents" } else { "/v1/incidents?open=true" }).await?;
             session.print(out, &answer, |answer| list(items(answer)))
         }
-        Incidents::Decide { id, decision, place, reason, actor } => {
+        Incidents::Decide { id, decision, place } => {
+            let (actor, reason) = (session.said.actor(), &session.said.reason);
+            if reason.trim().is_empty() {
+                return Err(Failure::NoReason);
+            }
             let mut body = json!({ "decision": decision.replace('-', "_"), "reason": reason, "actor": actor });
             if let Some(place) = place {
                 body["place"] = place;

@@ -3,6 +3,7 @@
 //! It knows the API and nothing of the kitchen's inside. It asks the next replica when one is dead. Exit codes: 0 done, 1 refused
 //! or failed, 2 wrong usage (clap), 3 no replica could be reached.
 
+mod audit;
 mod client;
 mod cluster;
 mod devices;
@@ -12,6 +13,7 @@ mod failure;
 mod food_safety;
 mod incidents;
 mod orders;
+mod said;
 mod status;
 mod table;
 pub mod token;
@@ -28,6 +30,7 @@ use crate::tls::Dialer;
 
 use client::Client;
 pub use failure::{Failure, Refused};
+use said::Said;
 
 /// Where output goes.
 type Out<'a> = &'a mut (dyn Write + Send);
@@ -47,6 +50,9 @@ pub struct Command {
     /// Print JSON instead of tables.
     #[arg(long, global = true)]
     pub json: bool,
+    /// Who asks, and why.
+    #[command(flatten)]
+    pub said: Said,
     /// What to do.
     #[command(subcommand)]
     pub what: What,
@@ -81,6 +87,8 @@ pub enum What {
     /// Who may use the API: list, add, revoke.
     #[command(subcommand)]
     Tokens(tokens::Tokens),
+    /// Who asked for what, when and why, and what came of it.
+    Audit(audit::Audit),
 }
 
 /// Runs the command on standard output; says on standard error why it could not.
@@ -99,8 +107,10 @@ pub async fn execute(command: Command, out: Out<'_>) -> Result<(), Failure> {
     let env = std::env::var("BRIGADE_API").ok();
     let urls = urls(&command.api, env.as_deref());
     let token = token::find(command.token_file.as_deref(), std::env::var("BRIGADE_TOKEN").ok())?;
-    let client = Client::new(urls.clone(), &dialer(&urls, command.ca)?, token.as_deref());
-    let session = Session { client, json: command.json };
+    let mut headers = token::headers(token.as_deref());
+    headers.extend(command.said.headers());
+    let client = Client::new(urls.clone(), &dialer(&urls, command.ca)?, headers);
+    let session = Session { client, json: command.json, said: command.said };
     let done = match command.what {
         What::Status => status::run(&session, out).await,
         What::Orders(orders) => orders::run(&session, orders, out).await,
@@ -112,6 +122,7 @@ pub async fn execute(command: Command, out: Out<'_>) -> Result<(), Failure> {
         What::Events(events) => events::run(&session, events, out).await,
         What::Cluster(cluster) => cluster::run(&session, cluster, out).await,
         What::Tokens(tokens) => tokens::run(&session, tokens, out).await,
+        What::Audit(audit) => audit::run(&session, audit, out).await,
     };
     match done {
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -123,6 +134,7 @@ pub async fn execute(command: Command, out: Out<'_>) -> Result<(), Failure> {
 struct Session {
     client: Client,
     json: bool,
+    said: Said,
 }
 
 impl Session {

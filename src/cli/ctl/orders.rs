@@ -46,9 +46,6 @@ pub enum Orders {
     Cancel {
         /// The order.
         id: String,
-        /// Why.
-        #[arg(long, default_value = "")]
-        reason: String,
     },
     /// The order was handed out.
     Collect {
@@ -75,14 +72,14 @@ pub async fn run(session: &Session, orders: Orders, out: Out<'_>) -> Result<(), 
             let order = session.client.send(Method::PUT, &path(&id), body).await?;
             session.print(out, &order, one)
         }
-        Orders::Cancel { id, reason } => {
-            let body = json!({ "reason": reason, "actor": "ctl" });
-            let order = session.client.send(Method::POST, &format!("{}/cancellation", path(&id)), body).await?;
+        Orders::Cancel { id } => {
+            let path = format!("{}/cancellation", path(&id));
+            let order = session.client.send(Method::POST, &path, json!({})).await?;
             session.print(out, &order, one)
         }
         Orders::Collect { id } => {
             let path = format!("{}/collection", path(&id));
-            let order = session.client.send(Method::POST, &path, json!({ "actor": "ctl" })).await?;
+            let order = session.client.send(Method::POST, &path, json!({})).await?;
             session.print(out, &order, one)
         }
     }
