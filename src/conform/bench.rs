@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::connections::{another_client, filters};
 use super::hands::{Hand, Hands};
+use super::lateness::Lateness;
 use super::seen::Seen;
 use super::watch::Watch;
 use super::{Error, Options, Stop};
@@ -64,6 +65,7 @@ pub(super) struct Bench {
     pub(super) seen: Seen,
     pub(super) watch: Watch,
     trace: Vec<String>,
+    lateness: Lateness,
     /// The settings with which the device came.
     pub(super) facts_before: Option<Facts>,
     pub(super) reboot: Option<super::lives::Reboot>,
@@ -91,6 +93,7 @@ impl Bench {
             seen: Seen::default(),
             watch: Watch::default(),
             trace: Vec::new(),
+            lateness: Lateness::watch(),
             facts_before: None,
             reboot: None,
             is_uncuttable: false,
@@ -401,11 +404,18 @@ impl Bench {
     /// A new check begins.
     pub(super) fn clear_trace(&mut self) {
         self.trace.clear();
+        self.lateness.reset();
     }
 
-    /// The end of what was said and heard since then.
+    /// The end of what was said and heard since then, and how late this machine was meanwhile.
     pub(super) fn trace(&self) -> Vec<String> {
-        self.trace[self.trace.len().saturating_sub(TRACE_LINES)..].to_vec()
+        let late = self.is_late().then(|| format!("This machine itself was late by {} ms.", self.lateness.ms()));
+        self.trace[self.trace.len().saturating_sub(TRACE_LINES)..].iter().cloned().chain(late).collect()
+    }
+
+    /// True if this machine was late since the check began, by what makes a difference between two heartbeats.
+    pub(super) fn is_late(&self) -> bool {
+        self.lateness.ms() > (self.hb_ms() / 10).clamp(15, 100)
     }
 
     /// Takes back what a broker keeps of this bench, and says goodbye.

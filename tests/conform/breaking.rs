@@ -91,7 +91,7 @@ fn power_up(flaw: Flaw, kind: DeviceKind, kitchen: &str, broker: &str) -> Hand {
 }
 
 /// So many at a time: a busy machine makes late devices, and late is what some of them are judged for.
-const AT_ONCE: usize = 15;
+const AT_ONCE: usize = 23;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "make conform runs it: a minute and a half of waiting, by clocks that a busy machine upsets"]

@@ -15,7 +15,7 @@ use crate::flaws::Flaw;
 /// Its name.
 pub const DEVICE: &str = "broken1";
 /// Interval of its heartbeats.
-pub const HB_MS: Millis = 250;
+pub const HB_MS: Millis = 400;
 
 /// A device with a flaw.
 pub struct Broken {

@@ -69,6 +69,7 @@ pub(super) async fn a_later_lease_ends_the_hold_of_the_zone(bench: &mut Bench) -
     bench.zone_says(ZoneOp::Hold, None);
     bench.becomes_held(true, "all/cmd says so").await?;
     bench.lease(of_before);
+    bench.pass(50).await?;
     let cond = bench.fresh().await?.cond;
     let expected = "still HELD: that lease answers a heartbeat from before the hold";
     expect(cond == Condition::Held, || (expected.to_owned(), format!("{cond:?}")))?;

@@ -152,6 +152,9 @@ pub(super) async fn a_higher_epoch_voids_leases(bench: &mut Bench) -> Result<(),
     let lease = Lease { l_ms: EVER_MS, ..bench.lease_of_latest(&[id]) };
     bench.answers.is_on = false;
     bench.lease(lease);
+    // Leases are QoS 0, and brokers may let others pass them: it must be heard before the higher epoch is.
+    bench.fresh().await?;
+    bench.pass(50).await?;
     let epoch = bench.next_epoch();
     bench.say_leader(LeaderState::Up, epoch);
     bench.until("our epoch in its fence", bench.limit_ms(), |seen| seen.has_fence(epoch)).await?;
