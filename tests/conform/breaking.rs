@@ -3,15 +3,16 @@
 use std::sync::{Arc, Mutex};
 
 use brigade::conform::{Error, Hand, Hands};
+use brigade::device::sim::{Place, Record, World};
 use brigade::mqtt::testing::AnyBroker;
-use brigade::protocol::DeviceKind;
+use brigade::protocol::{DeviceId, DeviceKind};
 
 use crate::broken::{Broken, DEVICE};
 use crate::flaws::Flaw;
 use crate::support::{failures, judge, try_to_judge};
 
 /// What is wrong, on which kind of device, the rule that it breaks, and what else can't hold then.
-const CASES: [(Flaw, DeviceKind, &str, &[&str]); 45] = [
+const CASES: [(Flaw, DeviceKind, &str, &[&str]); 53] = [
     (Flaw::OtherClientId, DeviceKind::Camera, "C2", &[]),
     (Flaw::NoWill, DeviceKind::Camera, "R1.1", &[]),
     (Flaw::WillOfAnotherConnection, DeviceKind::Camera, "M4", &[]),
@@ -73,25 +74,48 @@ const CASES: [(Flaw, DeviceKind, &str, &[&str]); 45] = [
     // What has expired goes back, too.
     (Flaw::GoesBack, DeviceKind::Camera, "R6.1", &["R4.10"]),
     (Flaw::SameBoot, DeviceKind::Camera, "R2.10", &[]),
+    (Flaw::NamesNoPizza, DeviceKind::Oven, "O1", &[]),
+    (Flaw::NamesNoPizza, DeviceKind::BeforeOven, "G1", &[]),
+    // What lies in the slot already is taken for its pizza: it is not refused either.
+    (Flaw::LoadedIsFull, DeviceKind::Oven, "O3", &["R5.6"]),
+    (Flaw::RemembersItsPizza, DeviceKind::Oven, "O2", &[]),
+    (Flaw::RemembersItsPizza, DeviceKind::BeforeOven, "G2", &[]),
+    (Flaw::StopsBakes, DeviceKind::Oven, "R9.4", &[]),
+    // Who is never overdue is not so after a power cut either.
+    (Flaw::NeverOverdue, DeviceKind::Oven, "R9.5", &["R9.7"]),
+    (Flaw::ForgetsThatItWasFull, DeviceKind::Oven, "R9.7", &[]),
 ];
 
-/// Runs a device with this flaw, with a hand on its power switch.
-fn power_up(flaw: Flaw, kind: DeviceKind, kitchen: &str, broker: &str) -> Hand {
+/// Runs a device with this flaw, with a hand on its power switch, and two at its first slot.
+fn power_up(flaw: Flaw, kind: DeviceKind, kitchen: &str, broker: &str) -> Hands {
+    let world = Arc::new(World::new(Record::in_memory()));
     let start = {
-        let (kitchen, broker) = (kitchen.to_owned(), broker.to_owned());
-        move || tokio::spawn(Broken::new(flaw, kind, &kitchen, &broker).run())
+        let (kitchen, broker, world) = (kitchen.to_owned(), broker.to_owned(), world.clone());
+        move || tokio::spawn(Broken::new(flaw, kind, &kitchen, &broker, world.clone()).run())
     };
     let running = Arc::new(Mutex::new(start()));
-    Hand::Call(Box::new(move || {
-        let mut running = running.lock().unwrap();
-        running.abort();
-        *running = start();
-        Ok(())
-    }))
+    let slot = Place::new(DEVICE.parse::<DeviceId>().unwrap(), 0);
+    let (full, empty) = ((world.clone(), slot.clone()), (world, slot));
+    Hands {
+        power_cycle: Hand::Call(Box::new(move || {
+            let mut running = running.lock().unwrap();
+            running.abort();
+            *running = start();
+            Ok(())
+        })),
+        load: Hand::Call(Box::new(move || {
+            let (world, slot) = &full;
+            world.put(slot.clone(), "something".parse().unwrap()).map_err(|mishap| format!("{mishap:?}"))
+        })),
+        clear: Hand::Call(Box::new(move || {
+            let (world, slot) = &empty;
+            world.take_away(slot).map(drop).ok_or("there was nothing".to_owned())
+        })),
+    }
 }
 
 /// So many at a time: a busy machine makes late devices, and late is what some of them are judged for.
-const AT_ONCE: usize = 23;
+const AT_ONCE: usize = 27;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "make conform runs it: a minute and a half of waiting, by clocks that a busy machine upsets"]
@@ -103,9 +127,9 @@ async fn a_device_that_breaks_one_rule_fails_by_that_rule() {
         CASES.iter().filter(|case| chosen.as_ref().is_none_or(|c| format!("{:?}", case.0) == *c)).collect();
     for some in cases.chunks(AT_ONCE) {
         let judged = some.iter().map(|(flaw, kind, rule, also)| {
-            let (kitchen, url) = (format!("{flaw:?}"), broker.url());
+            let (kitchen, url) = (format!("{flaw:?}.{kind:?}"), broker.url());
             async move {
-                let hands = Hands { power_cycle: power_up(*flaw, *kind, &kitchen, &url), ..Hands::default() };
+                let hands = power_up(*flaw, *kind, &kitchen, &url);
                 let report = judge(&url, &kitchen, DEVICE, hands).await;
                 let failed = report.failed();
                 eprintln!("{flaw:?} {rule}: {failed:?}, {} skipped, {} ms", report.skipped().len(), report.took_ms);
@@ -122,9 +146,8 @@ async fn a_device_that_breaks_one_rule_fails_by_that_rule() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_device_without_a_flaw_keeps_every_rule() {
     let broker = AnyBroker::all().remove(0);
-    let hands =
-        Hands { power_cycle: power_up(Flaw::None, DeviceKind::Camera, "none", &broker.url()), ..Hands::default() };
-    let report = judge(&broker.url(), "none", DEVICE, hands).await;
+    let report =
+        judge(&broker.url(), "none", DEVICE, power_up(Flaw::None, DeviceKind::Camera, "none", &broker.url())).await;
     assert!(report.failed().is_empty(), "{}", failures(&report));
 }
 
@@ -132,7 +155,7 @@ async fn the_device_without_a_flaw_keeps_every_rule() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_device_whose_state_cannot_be_read_is_told_why() {
     let broker = AnyBroker::all().remove(0);
-    let _hand = power_up(Flaw::NoErrorsField, DeviceKind::Camera, "unread", &broker.url());
+    let _hands = power_up(Flaw::NoErrorsField, DeviceKind::Camera, "unread", &broker.url());
     let error = try_to_judge(&broker.url(), "unread", DEVICE, Hands::default(), &[]).await.unwrap_err().to_string();
     assert!(error.contains("M6") && error.contains("missing field `errors`"), "{error}");
 }
@@ -141,7 +164,7 @@ async fn a_device_whose_state_cannot_be_read_is_told_why() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_ends_where_another_controller_is_at_work() {
     let broker = AnyBroker::all().remove(0);
-    let _hand = power_up(Flaw::None, DeviceKind::Camera, "busy", &broker.url());
+    let _hands = power_up(Flaw::None, DeviceKind::Camera, "busy", &broker.url());
     let mut controller = crate::session_controller::Controller::connect(&broker.url(), &"busy".parse().unwrap()).await;
     controller.until_known(DEVICE).await;
     let judged = async { try_to_judge(&broker.url(), "busy", DEVICE, Hands::default(), &[]).await };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use brigade::clock;
-use brigade::device::sim::{Knobs, Machine, MachineOptions, Record, World, facts_of};
+use brigade::device::sim::{Knobs, Machine, MachineOptions, World, facts_of};
 use brigade::device::{Device, Output, Session};
 use brigade::mqtt::{self, Client, Event, Publication};
 use brigade::protocol::*;
@@ -40,15 +40,20 @@ pub struct Broken {
     pub connected_at: Millis,
     pub orphan_ms: Millis,
     pub told_over: BTreeMap<Attempt, u64>,
+    pub booted_full: bool,
+    /// Which pizza it takes for what lies in its slot.
+    pub takes_for: Option<Id>,
+    pub max_ms: BTreeMap<Attempt, Millis>,
+    pub running_since: BTreeMap<Attempt, Millis>,
     pub now: Millis,
 }
 
 impl Broken {
-    /// Power-up.
-    pub fn new(flaw: Flaw, kind: DeviceKind, kitchen: &str, broker: &str) -> Self {
+    /// Power-up, in a world that outlives it.
+    pub fn new(flaw: Flaw, kind: DeviceKind, kitchen: &str, broker: &str, world: Arc<World>) -> Self {
         let mut facts = facts_of(kind, vec![0], 5_000, HB_MS);
         flaw.change_facts(&mut facts);
-        let world = Arc::new(World::new(Record::in_memory()));
+        let booted_full = !world.occupied(&DEVICE.parse().unwrap()).is_empty();
         let boot = if flaw == Flaw::SameBoot { 7 } else { rand::random() };
         let (id, knobs) = (DEVICE.parse().unwrap(), Knobs::default());
         let mut machine = Machine::new(MachineOptions { id, facts, boot, knobs, seed: 1 }, world);
@@ -76,6 +81,10 @@ impl Broken {
             connected_at: now,
             orphan_ms: ORPHAN_MS,
             told_over: BTreeMap::new(),
+            booted_full,
+            takes_for: None,
+            max_ms: BTreeMap::new(),
+            running_since: BTreeMap::new(),
             now,
         }
     }
@@ -142,6 +151,11 @@ impl Broken {
         }
     }
 
+    /// Its machine gives up what it does.
+    pub fn stop(&mut self, attempt: &Attempt) {
+        self.machine.stop(self.now, attempt);
+    }
+
     fn stop_all(&mut self) {
         for line in self.session.state().tasks {
             self.machine.stop(self.now, &line.attempt);
@@ -172,16 +186,24 @@ impl Broken {
     }
 
     fn step(&mut self) {
-        let happenings = self.machine.poll(self.now);
-        let status = self.machine.status(self.now);
-        let outputs = self.session.observe(self.now, status, happenings);
-        self.apply(outputs);
+        self.look();
         let outputs = self.session.tick(self.now);
         self.apply(outputs);
         self.at_each_step();
         if self.flaw == Flaw::CountsBeatsAtOnce && self.unanswered > 3 {
             self.leave();
         }
+    }
+
+    /// The session learns how the machine is.
+    pub fn look(&mut self) {
+        let happenings = self.machine.poll(self.now);
+        let mut status = self.machine.status(self.now);
+        if let Some(pizza) = &self.takes_for {
+            status.holds.iter_mut().for_each(|hold| hold.pizza = Some(pizza.clone()));
+        }
+        let outputs = self.session.observe(self.now, status, happenings);
+        self.apply(outputs);
     }
 
     fn apply(&mut self, outputs: Vec<Output>) {

@@ -59,6 +59,12 @@ pub enum Flaw {
     NoErrorsField,
     GoesBack,
     SameBoot,
+    NamesNoPizza,
+    LoadedIsFull,
+    RemembersItsPizza,
+    StopsBakes,
+    NeverOverdue,
+    ForgetsThatItWasFull,
 }
 
 impl Flaw {
@@ -181,6 +187,13 @@ impl Broken {
             Flaw::ForgetsAfterFiveSeconds => since_ack.is_some_and(|ms| ms > 5_000),
             _ => false,
         };
+        if let Some(max_ms) = task.max_ms {
+            self.max_ms.insert(task.attempt.clone(), max_ms);
+        }
+        if self.flaw == Flaw::LoadedIsFull {
+            self.takes_for = Some(task.pizza.clone());
+            self.look();
+        }
         if !self.starts.contains_key(&id) {
             self.fates.insert(task.attempt.clone(), "asked for");
         }
@@ -232,6 +245,14 @@ impl Broken {
         let state = self.session.state();
         if self.flaw == Flaw::StartsUnasked && state.tasks.iter().any(|line| line.st == TaskState::Waiting) {
             self.lease_to_itself(self.starts.keys().copied().collect());
+        }
+        if self.flaw == Flaw::StopsBakes {
+            for line in state.tasks.iter().filter(|line| line.st == TaskState::Running) {
+                let since = *self.running_since.entry(line.attempt.clone()).or_insert(self.now);
+                if self.max_ms.get(&line.attempt).is_some_and(|max_ms| self.now - since > *max_ms) {
+                    self.stop(&line.attempt);
+                }
+            }
         }
         if self.flaw == Flaw::ForgetsWhatIsOver {
             for line in state.tasks.iter().filter(|line| line.st.is_over()) {
@@ -317,6 +338,12 @@ impl Broken {
                 }
             }
             Flaw::GoesBack => self.go_back(state),
+            Flaw::NamesNoPizza => state.holds.iter_mut().for_each(|hold| hold.pizza = None),
+            Flaw::RemembersItsPizza if self.booted_full => {
+                state.holds.iter_mut().for_each(|hold| hold.pizza = Some("pizza-1".parse().unwrap()));
+            }
+            Flaw::NeverOverdue => state.errors.retain(|fault| fault.code != "OVERDUE"),
+            Flaw::ForgetsThatItWasFull if self.booted_full => state.errors.retain(|fault| fault.code != "OVERDUE"),
             _ => {}
         }
     }
