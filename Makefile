@@ -32,7 +32,7 @@ power: missing ## Cut the power of kitchens under load; ROUNDS=100 SEED=7
 page: build ## The page in a Chromium, with a leader killed; screenshots in target/page (needs chromium and python3-websocket)
 	python3 tests/page/run.py $(or $(CARGO_TARGET_DIR),target)/debug/brigade target/page
 
-conform: missing ## Every rule of the device protocol: devices that keep all of them, and 46 that break one each
+conform: missing ## Every rule of the device protocol: devices that keep all of them, and 87 that break one each
 	BRIGADE_NEEDS_MOSQUITTO=1 $(CARGO) test --test conform -- --include-ignored --nocapture
 
 monitoring: missing ## Metrics, alerts and dashboard, checked with Prometheus' own tool

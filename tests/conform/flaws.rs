@@ -1,13 +1,11 @@
-//! One flaw each: what is wrong between a good session and the wire.
+//! One flaw each: what is wrong between a good session and the wire. Here is how it hears; how it speaks is in `said`.
 
-use brigade::mqtt::{Publication, Qos};
 use brigade::protocol::*;
-use serde_json::Value;
 
 use crate::broken::Broken;
 
 /// A second execution has a number of its own inside the device, and the first one's outside.
-const SECOND: u32 = 100_000;
+pub const SECOND: u32 = 100_000;
 
 /// What a device does wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +63,39 @@ pub enum Flaw {
     StopsBakes,
     NeverOverdue,
     ForgetsThatItWasFull,
+    ReadsIds,
+    DeafToZones,
+    ForgetsGoodbyes,
+    ObeysInOrder,
+    RefusesWhatShouldWait,
+    DeafWhileHeld,
+    GuessesTimes,
+    DeafToHeldLeases,
+    HoldsOn,
+    KeepsTheHold,
+    ShamsHolds,
+    HoldStopsTheClock,
+    NeverStops,
+    CallsItExpired,
+    KeepsItsBeat,
+    UnknownIsInvalid,
+    HeldIsBusy,
+    InvalidIsUnsupported,
+    FullIsInvalid,
+    HoldComesFirst,
+    SettlesWhileBusy,
+    TakesANinthDone,
+    TakesANinthToDo,
+    ShortMemory,
+    AlwaysIdle,
+    StoppedClock,
+    LazyHeart,
+    AnswersQuestions,
+    CountsDown,
+    TalksTooMuch,
+    NoVersion,
+    TwoBoots,
+    OutOfBounds,
 }
 
 impl Flaw {
@@ -73,6 +104,7 @@ impl Flaw {
         match self {
             Self::StopsWhatMustEnd => facts.actions.iter_mut().for_each(|action| action.cancel = CancelClass::Always),
             Self::TwoTasksInOnePlace => facts.lanes = vec![0, 1],
+            Self::NeverStops => facts.actions.iter_mut().for_each(|action| action.cancel = CancelClass::Never),
             _ => {}
         }
     }
@@ -82,6 +114,8 @@ impl Flaw {
         match self {
             Self::NoWill => None,
             Self::WillOfAnotherConnection => Some(Conn { n: will.n + 7, ..will }),
+            Self::CountsDown => Some(Conn { n: 1_000 - will.n, ..will }),
+            Self::TwoBoots => Some(Conn { boot: will.boot ^ 1, ..will }),
             _ => Some(will),
         }
     }
@@ -101,6 +135,14 @@ impl Broken {
             }
             Message::Lease(lease) => self.hear_lease(lease),
             Message::AllCmd(cmd) if self.flaw == Flaw::ObeysOtherZones => cmd.zone = None,
+            Message::AllCmd(_) if self.flaw == Flaw::DeafToZones => return None,
+            Message::AllCmd(cmd) if cmd.op == ZoneOp::Resume && self.flaw == Flaw::KeepsTheHold && self.lease_holds => {
+                return None;
+            }
+            Message::AllCmd(cmd) if cmd.zone.is_none() => self.zone_holds = cmd.op == ZoneOp::Hold,
+            Message::Leader(leader) if leader.st == LeaderState::Down && self.flaw == Flaw::ForgetsGoodbyes => {
+                return None;
+            }
             _ => {}
         }
         Some(message.encode())
@@ -125,7 +167,15 @@ impl Broken {
                     self.stale.push(cmd.id);
                 }
             }
+            Flaw::ObeysInOrder if cmd.id < self.highest => return false,
+            Flaw::DeafWhileHeld if cmd.op == Op::FactsGet && self.session.state().cond == Condition::Held => {
+                return false;
+            }
             _ => {}
+        }
+        self.highest = self.highest.max(cmd.id);
+        if matches!(cmd.op, Op::StateGet | Op::FactsGet) {
+            self.questions.push(cmd.id);
         }
         if self.flaw == Flaw::ObeysOldHolds && matches!(cmd.op, Op::Hold | Op::Resume) {
             cmd.idx = self.next();
@@ -137,7 +187,17 @@ impl Broken {
                 if is_repeat && self.flaw == Flaw::SilentOnRepeats {
                     return false;
                 }
+                if self.flaw == Flaw::ReadsIds && task.pizza.as_str().contains("__") {
+                    return false;
+                }
                 self.hear_task(cmd.id, task);
+            }
+            Op::Hold | Op::Resume if self.flaw == Flaw::ShamsHolds => {
+                self.shams_hold = cmd.op == Op::Hold;
+                cmd.op = Op::Ack(Attempt { id: "nothing".parse().unwrap(), att: 1 });
+            }
+            Op::TaskCancel(attempt) if self.is_waiting(attempt) => {
+                self.fates.insert(attempt.clone(), "cancelled in time");
             }
             Op::TaskCancel(attempt) => {
                 self.fates.entry(attempt.clone()).or_insert("cancelled first");
@@ -151,6 +211,7 @@ impl Broken {
             Op::ConfigSet(setting) => {
                 self.orphan_ms = setting.orphan_ms.unwrap_or(self.orphan_ms);
                 match self.flaw {
+                    Flaw::KeepsItsBeat if setting.hb_ms == Some(250) => setting.hb_ms = Some(crate::broken::HB_MS),
                     Flaw::OrphansNeverStart => setting.orphan_ms = Some(0),
                     Flaw::OrphansStartLate => setting.orphan_ms = Some(600_000),
                     _ => {}
@@ -159,6 +220,11 @@ impl Broken {
             _ => {}
         }
         true
+    }
+
+    fn is_waiting(&self, attempt: &Attempt) -> bool {
+        let is_it = |line: &TaskLine| line.attempt == *attempt && line.st == TaskState::Waiting;
+        self.session.state().tasks.iter().any(is_it)
     }
 
     /// What is said of an attempt means its second execution, where there is one.
@@ -202,6 +268,11 @@ impl Broken {
             task.attempt.att += SECOND;
         }
         match self.flaw {
+            Flaw::GuessesTimes if task.start_within_ms.is_none() => task.start_within_ms = Some(600_000),
+            Flaw::RefusesWhatShouldWait if matches!(task.after, Some(After::Delay { .. })) => {
+                let is_taken = state.tasks.iter().any(|l| l.lane == Some(task.lane) && !l.st.is_over());
+                task.after = task.after.take().filter(|_| !is_taken);
+            }
             Flaw::NeverExpires if task.start_within_ms.is_some() => task.start_within_ms = Some(600_000),
             Flaw::TwoTasksInOnePlace if state.tasks.iter().any(|l| l.lane == Some(0) && !l.st.is_over()) => {
                 task.lane = if task.lane == 0 { 1 } else { task.lane };
@@ -212,6 +283,7 @@ impl Broken {
 
     fn hear_lease(&mut self, lease: &mut Lease) {
         self.unanswered = 0;
+        self.lease_holds = lease.held;
         let state = self.session.state();
         let last = self.sent.keys().next_back().copied().unwrap_or(0);
         match self.flaw {
@@ -219,6 +291,8 @@ impl Broken {
             Flaw::LeaseFromReceipt => {
                 lease.l_ms += self.sent.get(&lease.seq).map_or(0, |at| self.now - at);
             }
+            Flaw::DeafToHeldLeases => lease.held = false,
+            Flaw::HoldsOn => lease.held |= self.zone_holds,
             Flaw::LeaseOfAnyBoot => lease.boot = state.boot,
             Flaw::LeaseOfAnyEpoch => lease.epoch = lease.epoch.max(self.session.fence()),
             Flaw::TakesEarlierAnswers if !lease.open.is_empty() => lease.seq = last,
@@ -243,6 +317,9 @@ impl Broken {
     /// What it does by itself at each step.
     pub fn at_each_step(&mut self) {
         let state = self.session.state();
+        if self.flaw == Flaw::HoldStopsTheClock {
+            self.session.set_watchdog(state.cond != Condition::Held);
+        }
         if self.flaw == Flaw::StartsUnasked && state.tasks.iter().any(|line| line.st == TaskState::Waiting) {
             self.lease_to_itself(self.starts.keys().copied().collect());
         }
@@ -272,89 +349,5 @@ impl Broken {
         let (boot, epoch) = (self.session.state().boot, self.session.fence());
         let held = self.session.state().cond == Condition::Held;
         self.whisper(Lease { boot, seq, epoch, l_ms: 60_000, held, open });
-    }
-
-    /// What it makes of what it says. None: it does not say it.
-    pub fn outbound(&mut self, mut message: Message) -> Option<Publication> {
-        match &mut message {
-            Message::Facts(facts) => {
-                if self.flaw == Flaw::ForgetsFacts && self.now - self.connected_at < 100 {
-                    return None;
-                }
-                self.say_facts(facts);
-            }
-            Message::State(state) => self.say_state(state),
-            Message::Heartbeat(beat) => match self.flaw {
-                Flaw::OldRevInBeats => beat.rev = beat.rev.saturating_sub(1),
-                Flaw::RevStands => beat.rev = 1,
-                _ => {}
-            },
-            _ => {}
-        }
-        let mut publication = self.publication(&message);
-        if message.leaf() == Leaf::State {
-            match self.flaw {
-                Flaw::StateNotRetained => publication.retain = false,
-                Flaw::StateOnce => publication.qos = Qos::AtMostOnce,
-                Flaw::NoErrorsField => {
-                    let mut value: Value = serde_json::from_slice(&publication.payload).unwrap();
-                    value.as_object_mut().unwrap().remove("errors");
-                    publication.payload = value.to_string().into();
-                }
-                _ => {}
-            }
-        }
-        Some(publication)
-    }
-
-    fn say_facts(&self, facts: &mut Facts) {
-        match self.flaw {
-            Flaw::StopsWhatMustEnd => {
-                facts.actions.iter_mut().for_each(|action| action.cancel = CancelClass::UntilStart)
-            }
-            Flaw::TwoTasksInOnePlace => facts.lanes = vec![0],
-            Flaw::OrphansNeverStart | Flaw::OrphansStartLate => facts.orphan_ms = self.orphan_ms,
-            _ => {}
-        }
-    }
-
-    fn say_state(&mut self, state: &mut State) {
-        for line in &mut state.tasks {
-            line.attempt.att -= if (SECOND..2 * SECOND).contains(&line.attempt.att) { SECOND } else { 0 };
-        }
-        match self.flaw {
-            Flaw::TwoTasksInOnePlace => state.tasks.iter_mut().for_each(|line| line.lane = line.lane.map(|_| 0)),
-            Flaw::DancesOnDemand => {
-                for cmd in &mut state.cmds {
-                    if !self.starts.contains_key(&cmd.id) && cmd.res == CommandResult::RejectedUnsupported {
-                        cmd.res = CommandResult::Done;
-                    }
-                }
-            }
-            Flaw::RevStands => state.rev = 1,
-            Flaw::OddProgress => {
-                for line in &mut state.tasks {
-                    line.pct = line.pct.map(|pct| if pct == 0 || pct == 100 { pct } else { pct + 1 });
-                }
-            }
-            Flaw::GoesBack => self.go_back(state),
-            Flaw::NamesNoPizza => state.holds.iter_mut().for_each(|hold| hold.pizza = None),
-            Flaw::RemembersItsPizza if self.booted_full => {
-                state.holds.iter_mut().for_each(|hold| hold.pizza = Some("pizza-1".parse().unwrap()));
-            }
-            Flaw::NeverOverdue => state.errors.retain(|fault| fault.code != "OVERDUE"),
-            Flaw::ForgetsThatItWasFull if self.booted_full => state.errors.retain(|fault| fault.code != "OVERDUE"),
-            _ => {}
-        }
-    }
-
-    /// Shows a task that is over as running once more, in the first state after the one that said so.
-    fn go_back(&mut self, state: &mut State) {
-        for line in state.tasks.iter_mut().filter(|line| line.st.is_over()) {
-            let told = *self.told_over.entry(line.attempt.clone()).or_insert(state.rev);
-            if state.rev == told + 1 {
-                (line.st, state.cond) = (TaskState::Running, Condition::Execute);
-            }
-        }
     }
 }

@@ -10,4 +10,5 @@ mod breaking;
 mod broken;
 mod flaws;
 mod good;
+mod said;
 mod support;
