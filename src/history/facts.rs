@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::DeviceFact;
 
-/// One line. The key that names its writer tells which it is: `device`, `client`, `replica`, `broker` or `fault`.
+/// One line. The key that names its writer tells which it is: `device`, `client`, `replica`, `broker`, `backend` or `fault`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 #[expect(clippy::large_enum_variant, reason = "nearly every fact is a device's")]
@@ -17,6 +17,8 @@ pub enum Fact {
     Replica(ReplicaFact),
     /// By whoever runs a broker.
     Broker(BrokerFact),
+    /// By the main backend.
+    Backend(BackendFact),
     /// By whoever breaks things on purpose.
     Fault(FaultFact),
 }
@@ -29,6 +31,7 @@ impl Fact {
             Self::Client(fact) => fact.t_ms,
             Self::Replica(fact) => fact.t_ms,
             Self::Broker(fact) => fact.t_ms,
+            Self::Backend(fact) => fact.t_ms,
             Self::Fault(fact) => fact.t_ms,
         }
     }
@@ -218,6 +221,35 @@ pub enum BrokerDeed {
     Killed,
     /// What it had kept is gone.
     Wiped,
+}
+
+/// An exchange with a kitchen, as the main backend saw it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackendFact {
+    /// When.
+    pub t_ms: u64,
+    /// Which backend.
+    pub backend: String,
+    /// Which numbering of outcomes.
+    pub series: String,
+    /// The number of the first one, or of the next to come.
+    pub first: u64,
+    /// What the kitchen told.
+    pub outcomes: Vec<Outcome>,
+    /// True if it was kept. Its answer may still have been lost.
+    pub kept: bool,
+}
+
+/// Something that the backend must learn.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// From 1, in its series.
+    pub number: u64,
+    /// The order, if it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<String>,
+    /// Where the order is, or how the kitchen or a device is.
+    pub status: String,
 }
 
 /// What was broken on purpose, or mended.

@@ -16,7 +16,8 @@ mod writer;
 pub use check::{Judgement, Violation, judge};
 pub use device::DeviceFact;
 pub use facts::{
-    Answer, Ask, BrokerDeed, BrokerFact, ClientFact, Fact, Fault, FaultFact, ReplicaDeed, ReplicaFact, Step,
+    Answer, Ask, BackendFact, BrokerDeed, BrokerFact, ClientFact, Fact, Fault, FaultFact, Outcome, ReplicaDeed,
+    ReplicaFact, Step,
 };
 pub use needs::Need;
 pub use orders::{Call, calls};

@@ -28,11 +28,13 @@ pub enum Need {
     UnknownOutcome,
     /// All devices lost power.
     PowerCut,
+    /// The backend kept nothing of what it was told, and kept something whose answer was lost.
+    BackendFails,
 }
 
 impl Need {
     /// All of them, with their names.
-    pub const ALL: [(Self, &str); 10] = [
+    pub const ALL: [(Self, &str); 11] = [
         (Self::Kill, "kill"),
         (Self::StaleCommand, "stale-command"),
         (Self::Snapshot, "snapshot"),
@@ -43,6 +45,7 @@ impl Need {
         (Self::BrokerWipe, "broker-wipe"),
         (Self::UnknownOutcome, "unknown-outcome"),
         (Self::PowerCut, "power-cut"),
+        (Self::BackendFails, "backend-fails"),
     ];
 
     /// True for a run that exercised it.
@@ -60,6 +63,7 @@ impl Need {
             Self::BrokerWipe => has_broker(history, BrokerDeed::Wiped),
             Self::UnknownOutcome => calls(history).iter().any(|call| call.is_write() && call.is_open()),
             Self::PowerCut => has(history, Fault::PowerCut),
+            Self::BackendFails => has_failing_backend(history),
         }
     }
 }
@@ -70,6 +74,15 @@ fn has(history: &History, fault: Fault) -> bool {
 
 fn has_broker(history: &History, deed: BrokerDeed) -> bool {
     history.all().any(|told| matches!(&told.fact, Fact::Broker(fact) if fact.did == deed))
+}
+
+fn has_failing_backend(history: &History) -> bool {
+    let told = || history.backends().filter(|(_, fact)| !fact.outcomes.is_empty());
+    let refuses = told().any(|(_, fact)| !fact.kept);
+    let mut kept = std::collections::BTreeSet::new();
+    let numbers =
+        told().filter(|(_, fact)| fact.kept).flat_map(|(_, f)| f.outcomes.iter().map(|o| (&f.series, o.number)));
+    refuses && numbers.filter(|outcome| !kept.insert(*outcome)).count() > 0
 }
 
 fn has_failover(history: &History) -> bool {

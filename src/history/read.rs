@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{BrokerFact, ClientFact, DeviceFact, Fact, FaultFact, ReplicaFact};
+use super::{BackendFact, BrokerFact, ClientFact, DeviceFact, Fact, FaultFact, ReplicaFact};
 
 /// A line that is none.
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +54,7 @@ impl History {
     pub fn devices(&self) -> impl Iterator<Item = (usize, &DeviceFact)> {
         self.told.iter().filter_map(|told| match &told.fact {
             Fact::Device(fact) => Some((told.line, fact)),
-            Fact::Client(_) | Fact::Replica(_) | Fact::Broker(_) | Fact::Fault(_) => None,
+            Fact::Client(_) | Fact::Replica(_) | Fact::Broker(_) | Fact::Fault(_) | Fact::Backend(_) => None,
         })
     }
 
@@ -62,7 +62,7 @@ impl History {
     pub fn clients(&self) -> impl Iterator<Item = (usize, &ClientFact)> {
         self.told.iter().filter_map(|told| match &told.fact {
             Fact::Client(fact) => Some((told.line, fact)),
-            Fact::Device(_) | Fact::Replica(_) | Fact::Broker(_) | Fact::Fault(_) => None,
+            Fact::Device(_) | Fact::Replica(_) | Fact::Broker(_) | Fact::Fault(_) | Fact::Backend(_) => None,
         })
     }
 
@@ -70,7 +70,15 @@ impl History {
     pub fn replicas(&self) -> impl Iterator<Item = (usize, &ReplicaFact)> {
         self.told.iter().filter_map(|told| match &told.fact {
             Fact::Replica(fact) => Some((told.line, fact)),
-            Fact::Device(_) | Fact::Client(_) | Fact::Broker(_) | Fact::Fault(_) => None,
+            Fact::Device(_) | Fact::Client(_) | Fact::Broker(_) | Fact::Fault(_) | Fact::Backend(_) => None,
+        })
+    }
+
+    /// What the main backend wrote.
+    pub fn backends(&self) -> impl Iterator<Item = (usize, &BackendFact)> {
+        self.told.iter().filter_map(|told| match &told.fact {
+            Fact::Backend(fact) => Some((told.line, fact)),
+            Fact::Device(_) | Fact::Client(_) | Fact::Replica(_) | Fact::Broker(_) | Fact::Fault(_) => None,
         })
     }
 
@@ -78,7 +86,7 @@ impl History {
     pub fn faults(&self) -> impl Iterator<Item = (usize, &FaultFact)> {
         self.told.iter().filter_map(|told| match &told.fact {
             Fact::Fault(fact) => Some((told.line, fact)),
-            Fact::Device(_) | Fact::Client(_) | Fact::Replica(_) | Fact::Broker(_) => None,
+            Fact::Device(_) | Fact::Client(_) | Fact::Replica(_) | Fact::Broker(_) | Fact::Backend(_) => None,
         })
     }
 }
@@ -91,8 +99,9 @@ fn parse(line: &str) -> Result<Fact, String> {
         () if is_by("client") => of::<ClientFact>(value).map(Fact::Client),
         () if is_by("replica") => of::<ReplicaFact>(value).map(Fact::Replica),
         () if is_by("broker") => of::<BrokerFact>(value).map(Fact::Broker),
+        () if is_by("backend") => of::<BackendFact>(value).map(Fact::Backend),
         () if is_by("fault") => of::<FaultFact>(value).map(Fact::Fault),
-        () => Err("nobody of device, client, replica, broker and fault wrote it".to_owned()),
+        () => Err("nobody of device, client, replica, broker, backend and fault wrote it".to_owned()),
     }
 }
 
@@ -103,7 +112,7 @@ fn of<T: DeserializeOwned>(value: Value) -> Result<T, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::{Answer, Ask, Fault, ReplicaDeed, Step};
+    use crate::history::{Answer, Ask, Fault, Outcome, ReplicaDeed, Step};
 
     #[test]
     fn every_kind_of_fact_is_read_as_it_was_written() {
@@ -111,11 +120,16 @@ mod tests {
         let call = |t_ms, step| Fact::Client(ClientFact { t_ms, client: "c".to_owned(), call: 7, step });
         let deed = ReplicaDeed::Applied { index: 9, digest: u32::MAX, state: None, broken: None };
         let fault = FaultFact { t_ms: 5, fault: Fault::Kill, nodes: vec![1], in_charge: true, note: String::new() };
+        let outcome = Outcome { number: 3, order: Some("a".to_owned()), status: "READY".to_owned() };
+        let series = "s1".to_owned();
+        let exchange =
+            BackendFact { t_ms: 5, backend: "b".to_owned(), series, first: 3, outcomes: vec![outcome], kept: true };
         let facts = vec![
             Fact::Device(DeviceFact { t_ms: 1, epoch: Some(u64::MAX), ..DeviceFact::new("robot1", "started") }),
             call(2, Step::Invoke { node: 1, ask }),
             call(3, Step::Return { answer: Answer::Unknown { why: "time".to_owned() } }),
             Fact::Replica(ReplicaFact { t_ms: 4, replica: 1, deed }),
+            Fact::Backend(exchange),
             Fact::Fault(fault),
         ];
         let lines: Vec<String> = facts.iter().map(|f| serde_json::to_string(f).unwrap()).collect();

@@ -21,7 +21,7 @@ pub(super) fn one_custodian(history: &History) -> Result<(), Violation> {
         match &told.fact {
             Fact::Device(fact) => world.see(told.line, fact)?,
             Fact::Fault(fact) if fact.fault == Fault::PowerCut => world = World::default(),
-            Fact::Fault(_) | Fact::Client(_) | Fact::Replica(_) | Fact::Broker(_) => {}
+            Fact::Fault(_) | Fact::Client(_) | Fact::Replica(_) | Fact::Broker(_) | Fact::Backend(_) => {}
         }
     }
     Ok(())

@@ -28,7 +28,7 @@ pub(super) fn executed_once(history: &History) -> Result<(), Violation> {
         match &told.fact {
             Fact::Device(fact) => work.see(told.line, fact)?,
             Fact::Fault(fact) if fact.fault == Fault::PowerCut => work.runs.clear(),
-            Fact::Fault(_) | Fact::Client(_) | Fact::Replica(_) | Fact::Broker(_) => {}
+            Fact::Fault(_) | Fact::Client(_) | Fact::Replica(_) | Fact::Broker(_) | Fact::Backend(_) => {}
         }
     }
     Ok(())

@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use brigade::clock::boottime_ms;
-use brigade::history::{BrokerDeed, BrokerFact, ClientFact, Fact, Fault, FaultFact, Step, Writer};
+use brigade::history::{
+    BackendFact, BrokerDeed, BrokerFact, ClientFact, Fact, Fault, FaultFact, Outcome, Step, Writer,
+};
 
 /// The history, open for writing.
 pub struct Book {
@@ -36,6 +38,13 @@ impl Book {
         let fact = FaultFact { t_ms, fault, nodes: nodes.to_vec(), in_charge, note: note.to_owned() };
         self.writer.write(&[Fact::Fault(fact)]);
         t_ms
+    }
+
+    /// What a kitchen told the backend.
+    pub fn exchange(&self, series: &str, first: u64, outcomes: &[Outcome], kept: bool) {
+        let (backend, series, outcomes) = ("backend".to_owned(), series.to_owned(), outcomes.to_vec());
+        let fact = BackendFact { t_ms: boottime_ms(), backend, series, first, outcomes, kept };
+        self.writer.write(&[Fact::Backend(fact)]);
     }
 
     /// What happened to a broker.

@@ -4,6 +4,7 @@
 //! to pace its polling, and ends every process it started.
 
 mod api;
+mod backend;
 mod book;
 mod devices;
 mod faults;
@@ -31,6 +32,7 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 
 use api::Api;
+use backend::Backend;
 use book::Book;
 use devices::Devices;
 use guests::Guests;
@@ -61,6 +63,7 @@ pub struct Dinner {
     placed: Vec<String>,
     /// How many devices the line has.
     line_length: usize,
+    backend: Option<Backend>,
     book: Arc<Book>,
     api: Arc<Api>,
     runtime: Runtime,
@@ -81,6 +84,8 @@ impl Dinner {
         let book = Arc::new(Book::begin(&site.history()));
         // Made here, so that its threads live in the kitchen's network.
         let runtime = Runtime::new().expect("a runtime");
+        let backend = plan.has_backend.then(|| Backend::open(&runtime, book.clone()));
+        site.configure(plan, backend.as_ref().map(Backend::url));
         let api = Arc::new(Api::new(site.apis(), book.clone()));
         let late = Late::listen(&runtime, site.own_broker_urls());
         let (controllers, mosquittos) = (BTreeMap::new(), BTreeMap::new());
@@ -96,6 +101,7 @@ impl Dinner {
             late,
             placed,
             line_length,
+            backend,
             book,
             api,
             runtime,
@@ -151,6 +157,16 @@ impl Dinner {
             turn += 1;
             matches!(d.call(1 + turn % 3, ask.clone()), Answer::Placed { .. })
         });
+    }
+
+    /// The main backend gives the kitchen an order of so many pizzas.
+    pub fn give(&self, pizzas: usize) {
+        self.backend.as_ref().expect("the plan has a backend").give(pizzas);
+    }
+
+    /// Waits until the main backend knows how all orders that it gave have ended.
+    pub fn wait_until_the_backend_knows_all_ends(&self) {
+        self.wait_until("the backend knows all ends", |d| d.backend.as_ref().is_some_and(Backend::knows_all_ends));
     }
 
     /// One call of the order API, written down.

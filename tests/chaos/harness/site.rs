@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use brigade::config::{AccessConfig, Config, MenuConfig, NodeConfig, RaftConfig, StorageConfig};
+use brigade::config::{AccessConfig, BackendConfig, Config, MenuConfig, NodeConfig, RaftConfig, StorageConfig};
 use brigade::kitchen::Settings;
 use brigade::telemetry;
 
@@ -37,12 +37,21 @@ pub struct Plan {
     pub devices_here: bool,
     /// Log entries between two snapshots.
     pub snapshot_every: u64,
+    /// True for a kitchen of a main backend's, in this process.
+    pub has_backend: bool,
 }
 
 impl Default for Plan {
     fn default() -> Self {
         let line = super::line_with(&[]);
-        Self { brokers: Brokers::Embedded, wiring: Wiring::Plain, line, devices_here: false, snapshot_every: 20_000 }
+        Self {
+            brokers: Brokers::Embedded,
+            wiring: Wiring::Plain,
+            line,
+            devices_here: false,
+            snapshot_every: 20_000,
+            has_backend: false,
+        }
     }
 }
 
@@ -65,13 +74,19 @@ impl Site {
             Brokers::Mosquitto(count) => (1..=count).map(|n| (n, net.address(Party::Broker(n), 1883))).collect(),
         };
         let site = Self { dir: Some(dir), peers: of(7001), apis: of(7401), brokers };
-        for node in 1..=3 {
-            let config = toml::to_string(&site.config(node, plan)).expect("a configuration is TOML");
-            std::fs::write(site.node_config(node), config).expect("the folder can be written");
-        }
         std::fs::write(site.admin_token(), TOKEN).expect("the folder can be written");
         std::fs::write(site.line(), &plan.line).expect("the folder can be written");
         site
+    }
+
+    /// Writes the configuration of each node, with the main backend if there is one.
+    pub fn configure(&self, plan: &Plan, backend: Option<String>) {
+        let backend = backend.map(|url| BackendConfig::pull(vec![url], TOKEN.to_owned()));
+        for node in 1..=3 {
+            let config = Config { backend: backend.clone(), ..self.config(node, plan) };
+            let config = toml::to_string(&config).expect("a configuration is TOML");
+            std::fs::write(self.node_config(node), config).expect("the folder can be written");
+        }
     }
 
     fn config(&self, node: u64, plan: &Plan) -> Config {
