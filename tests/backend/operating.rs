@@ -127,6 +127,6 @@ both! {
         }
         assert_eq!(site.first.call(&client, Method::PUT, "/v1/kitchens/k1", Some(&document)).await.0, StatusCode::FORBIDDEN);
         let (status, body) = site.first.call("bg_nobody", Method::GET, "/v1/orders", None).await;
-        assert_eq!((status, &body["type"]), (StatusCode::UNAUTHORIZED, &json!("urn:brigade:problem:unauthorized")));
+        assert_eq!((status, &body["type"]), (StatusCode::UNAUTHORIZED, &json!("urn:brigade:problem:unauthenticated")));
     }
 }

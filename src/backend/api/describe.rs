@@ -20,7 +20,7 @@ fn shared(shape: &Shape) -> Vec<Kind> {
     let mut kinds = vec![Kind::TimeLimit];
     if !shape.is_open {
         // Who asks is looked up in the database.
-        kinds.extend([Kind::Unauthorized, Kind::Forbidden, Kind::Storage]);
+        kinds.extend([Kind::Unauthenticated, Kind::Forbidden, Kind::Storage]);
     }
     if shape.takes("path", "id") {
         kinds.push(Kind::BadId);

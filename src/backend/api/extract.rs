@@ -99,11 +99,11 @@ where
         let token = parts.headers.get(AUTHORIZATION).and_then(|v| v.to_str().ok());
         let token = token.and_then(|v| v.strip_prefix("Bearer ")).map(str::trim);
         let token =
-            token.ok_or_else(|| Problem::new(Kind::Unauthorized, "send the header authorization: Bearer TOKEN"))?;
+            token.ok_or_else(|| Problem::new(Kind::Unauthenticated, "send the header authorization: Bearer TOKEN"))?;
         let holder = Backend::from_ref(state).store().holder(token).await?;
         holder
             .map(Self)
-            .ok_or_else(|| Problem::new(Kind::Unauthorized, "nobody has this token: an operator issues them"))
+            .ok_or_else(|| Problem::new(Kind::Unauthenticated, "nobody has this token: an operator issues them"))
     }
 }
 

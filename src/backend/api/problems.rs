@@ -19,7 +19,7 @@ problem_kinds! {
     /// POST of an order without its key.
     MissingIdempotencyKey = 400 "missing-idempotency-key" "The request needs a key",
     /// No token, or one that nobody has.
-    Unauthorized = 401 "unauthorized" "Who asks is not known",
+    Unauthenticated = 401 "unauthenticated" "Who asks is not known",
     /// The token does not allow it.
     Forbidden = 403 "forbidden" "The token does not allow this",
     /// No such path.
@@ -99,7 +99,7 @@ impl IntoResponse for Problem {
         let Content { kind, detail, retry_after_s, fields } = &*self.0;
         let mut response =
             Document { spec: kind.spec(), detail, fields, retry_after_s: *retry_after_s }.into_response();
-        if *kind == Kind::Unauthorized {
+        if *kind == Kind::Unauthenticated {
             let challenge = axum::http::HeaderValue::from_static("Bearer");
             response.headers_mut().insert(axum::http::header::WWW_AUTHENTICATE, challenge);
         }
