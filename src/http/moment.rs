@@ -6,10 +6,11 @@ use crate::web::parse_rfc3339;
 
 use super::problems::{Kind, Problem};
 
-/// How a moment is asked for, for the description: a day or a time in UTC, from 1970 on.
+/// How a moment is asked for, for the description: a day or a time in UTC, from 1970 on. Leap days are taken too: no pattern
+/// tells which years have one.
 #[derive(ToSchema)]
 #[schema(
-    pattern = r"^(19[7-9]\d|[2-9]\d{3})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(T([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d{1,9})?Z)?$",
+    pattern = r"^(19[7-9]\d|[2-9]\d{3})-((0[13578]|1[02])-(0[1-9]|[12]\d|3[01])|(0[469]|11)-(0[1-9]|[12]\d|30)|02-(0[1-9]|1\d|2[0-8]))(T([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d{1,9})?Z)?$",
     example = "2026-07-01"
 )]
 #[expect(dead_code, reason = "it is described, and read by `moment`")]

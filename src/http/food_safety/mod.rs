@@ -37,7 +37,7 @@ pub struct FoodQuery {
     #[serde(default)]
     #[param(value_type = Option<Moment>, inline)]
     to: Option<String>,
-    /// How many; JSON: 1 to 500, 50 if missing. CSV: all if missing.
+    /// How many, from 1 on. JSON: 50 if missing, and 500 at most: go on while there is a `next`. CSV: all if missing.
     #[serde(default)]
     #[param(minimum = 1)]
     limit: Option<usize>,
@@ -108,15 +108,14 @@ pub async fn list(
     api.wait_until_written(chain.index).await?;
     let reader = Reader::new(&api);
     let range = reader.range(from, to, query.cursor, chain.body.records).await?;
+    if query.limit == Some(0) {
+        return Err(Problem::new(Kind::BadQuery, "limit is 1 or more"));
+    }
     if query.format.unwrap_or_else(|| accepted(&headers)) == Format::Csv {
         let file = file(reader, range, query.limit.unwrap_or(usize::MAX));
         return Ok(([(INDEX_HEADER, HeaderValue::from(chain.index))], file).into_response());
     }
-    let limit = query.limit.unwrap_or(50);
-    if !(1..=PAGE_MAX).contains(&limit) {
-        return Err(Problem::new(Kind::BadQuery, format!("limit is 1 to {PAGE_MAX}")));
-    }
-    let records = reader.page(range, limit).await?;
+    let records = reader.page(range, query.limit.unwrap_or(50).min(PAGE_MAX)).await?;
     Ok(chain.map(|chain| page(&records, range, &chain)).into_response())
 }
 
