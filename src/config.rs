@@ -6,6 +6,7 @@
 mod access;
 pub mod backend;
 mod backend_link;
+mod broker_user;
 mod check;
 mod error;
 
@@ -25,6 +26,7 @@ use crate::{http, leader, protocol, raft, telemetry};
 
 pub use access::AccessConfig;
 pub use backend_link::BackendConfig;
+pub use broker_user::BrokerUser;
 pub use check::INCARNATION_MAX;
 pub use error::Error;
 
@@ -112,22 +114,6 @@ pub struct NodeConfig {
     pub peer: String,
     /// `host:port` where clients reach it.
     pub api: String,
-}
-
-/// User and password at the brokers.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BrokerUser {
-    /// Name.
-    pub name: String,
-    /// Password.
-    pub password: String,
-}
-
-impl std::fmt::Debug for BrokerUser {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "BrokerUser({})", self.name)
-    }
 }
 
 /// Timing of the replicas, in milliseconds, and the length of their log, in entries.
@@ -273,7 +259,7 @@ impl Config {
             node: self.node,
             incarnation: self.incarnation,
             brokers: self.brokers.clone(),
-            credentials: self.broker_user.as_ref().map(|u| (u.name.clone(), u.password.clone())),
+            credentials: self.broker_user.as_ref().map(BrokerUser::credentials),
             broker_dialer: Dialer::plain(),
             peer_dialer: Dialer::plain(),
             quorum_lease_ms: self.raft.election_min_ms,

@@ -10,7 +10,7 @@ use process::{Ended, Kitchen, brigade, free_address, run};
 use serde_json::Value;
 
 /// Every command and subcommand.
-const COMMANDS: [&str; 55] = [
+const COMMANDS: [&str; 57] = [
     "",
     "controller",
     "backend",
@@ -46,6 +46,8 @@ const COMMANDS: [&str; 55] = [
     "ctl devices maintenance",
     "ctl devices release",
     "ctl devices retire",
+    "ctl devices enrol",
+    "ctl devices unenrol",
     "ctl incidents",
     "ctl incidents list",
     "ctl incidents decide",

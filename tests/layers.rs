@@ -51,6 +51,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("sqlx", &["backend"]),
     ("rustls", &["tls"]),
     ("rcgen", &["tls"]),
+    ("pbkdf2", &["cli/ctl/enrol"]),
     ("anyhow", &["cli", "node.rs"]),
 ];
 

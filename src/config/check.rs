@@ -75,6 +75,8 @@ fn brokers(config: &Config, faults: &mut Vec<Error>) {
             faults.push(Error::Value(format!("brokers: {url} is named twice: leave one out")));
         }
     }
+    let user = config.broker_user.as_ref().and_then(super::BrokerUser::fault);
+    faults.extend(user.map(Error::Value));
 }
 
 fn timing(config: &Config, faults: &mut Vec<Error>) {

@@ -4,6 +4,7 @@ use clap::Subcommand;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::enrol;
 use super::orders::segment;
 use super::table::{pairs, table};
 use super::{Failure, Out, Session, items, span, text};
@@ -53,6 +54,10 @@ pub enum Devices {
         /// The device.
         id: String,
     },
+    /// Who may speak at the brokers: draws a device's key, writes its configuration and mosquitto's files. Asks no replica.
+    Enrol(enrol::Enrol),
+    /// A device's key is good no longer. Asks no replica.
+    Unenrol(enrol::Unenrol),
 }
 
 pub async fn run(session: &Session, devices: Devices, out: Out<'_>) -> Result<(), Failure> {
@@ -72,6 +77,8 @@ pub async fn run(session: &Session, devices: Devices, out: Out<'_>) -> Result<()
         Devices::Maintenance { id } => (id, "maintenance"),
         Devices::Release { id } => (id, "release"),
         Devices::Retire { id } => (id, "retire"),
+        Devices::Enrol(what) => return enrol::enrol(session, &what, out),
+        Devices::Unenrol(what) => return enrol::unenrol(session, &what, out),
     };
     let path = format!("/v1/devices/{}/{word}", segment(&id));
     let answer = session.client.send(Method::POST, &path, json!({})).await?;

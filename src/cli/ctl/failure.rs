@@ -57,6 +57,9 @@ pub enum Failure {
         /// What is wrong, and where.
         why: String,
     },
+    /// Nobody can be enrolled so.
+    #[error("{0}")]
+    Enrol(String),
     /// A file that was named can't be used.
     #[error("{path}: {why}", path = path.display())]
     File {
@@ -105,6 +108,7 @@ impl Failure {
             | Self::Authority(_)
             | Self::TokenFile { .. }
             | Self::Chain { .. }
+            | Self::Enrol(_)
             | Self::File { .. }
             | Self::Output(_) => 1,
         }

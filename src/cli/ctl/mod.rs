@@ -7,6 +7,7 @@ mod audit;
 mod client;
 mod cluster;
 mod devices;
+mod enrol;
 mod events;
 mod explain;
 mod failure;
@@ -20,7 +21,7 @@ pub mod token;
 mod tokens;
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
@@ -70,7 +71,7 @@ pub enum What {
     Quote(explain::Quote),
     /// Why a device does what it does, or nothing; what a pizza waits for.
     Explain(explain::Explain),
-    /// Devices: list, show, adopt, drain, hold, resume, maintenance, release, retire.
+    /// Devices: list, show, adopt, drain, hold, resume, maintenance, release, retire; enrol, unenrol.
     #[command(subcommand)]
     Devices(devices::Devices),
     /// Questions that a person must answer: list, decide.
@@ -107,10 +108,11 @@ pub async fn execute(command: Command, out: Out<'_>) -> Result<(), Failure> {
     let env = std::env::var("BRIGADE_API").ok();
     let urls = urls(&command.api, env.as_deref());
     let token = token::find(command.token_file.as_deref(), std::env::var("BRIGADE_TOKEN").ok())?;
+    let ca = command.ca.or_else(|| std::env::var_os("BRIGADE_CA").map(PathBuf::from));
     let mut headers = token::headers(token.as_deref());
     headers.extend(command.said.headers());
-    let client = Client::new(urls.clone(), &dialer(&urls, command.ca)?, headers);
-    let session = Session { client, json: command.json, said: command.said };
+    let client = Client::new(urls.clone(), &dialer(&urls, ca.as_deref())?, headers);
+    let session = Session { client, ca, json: command.json, said: command.said };
     let done = match command.what {
         What::Status => status::run(&session, out).await,
         What::Orders(orders) => orders::run(&session, orders, out).await,
@@ -133,6 +135,8 @@ pub async fn execute(command: Command, out: Out<'_>) -> Result<(), Failure> {
 /// What every verb needs.
 struct Session {
     client: Client,
+    /// Who signs the kitchen's certificates, where that was said.
+    ca: Option<PathBuf>,
     json: bool,
     said: Said,
 }
@@ -152,9 +156,8 @@ fn urls(given: &[String], env: Option<&str>) -> Vec<String> {
     [given, env].into_iter().find(|urls| !urls.is_empty()).unwrap_or_else(|| vec!["http://127.0.0.1:7400".to_owned()])
 }
 
-fn dialer(urls: &[String], ca: Option<PathBuf>) -> Result<Dialer, Failure> {
-    let ca = ca.or_else(|| std::env::var_os("BRIGADE_CA").map(PathBuf::from));
-    Ok(Dialer::towards(urls.iter().map(String::as_str), ca.as_deref())?)
+fn dialer(urls: &[String], ca: Option<&Path>) -> Result<Dialer, Failure> {
+    Ok(Dialer::towards(urls.iter().map(String::as_str), ca)?)
 }
 
 fn with_scheme(url: &str) -> String {

@@ -16,7 +16,7 @@ pub struct Line {
     pub kitchen: Id,
     /// Brokers, the preferred one first: `mqtt://host:port`.
     pub brokers: Vec<String>,
-    /// Who signs the brokers' certificates (PEM), where they are `mqtts://host:port`.
+    /// Who signs the brokers' certificates (PEM), where they are `mqtts://host:port`. A relative path is from the file's folder.
     #[serde(default)]
     pub ca: Option<PathBuf>,
     /// How fast the devices' own durations run, in percent of real time. Durations in instructions are taken as they are.
@@ -119,7 +119,10 @@ impl Line {
     pub fn load(path: &Path) -> Result<Self, Error> {
         let read = std::fs::read_to_string(path);
         let text = read.map_err(|error| Error::Read { path: path.to_owned(), why: error.to_string() })?;
-        Self::parse(&text)
+        let line = Self::parse(&text)?;
+        // A device's folder can then be put anywhere.
+        let ca = line.ca.map(|ca| path.parent().unwrap_or(Path::new("")).join(ca));
+        Ok(Self { ca, ..line })
     }
 
     /// Understands the text of a line file.
