@@ -10,7 +10,7 @@ use process::{Ended, Kitchen, brigade, free_address, run};
 use serde_json::Value;
 
 /// Every command and subcommand.
-const COMMANDS: [&str; 57] = [
+const COMMANDS: [&str; 58] = [
     "",
     "controller",
     "backend",
@@ -65,6 +65,7 @@ const COMMANDS: [&str; 57] = [
     "ctl tokens list",
     "ctl tokens add",
     "ctl tokens revoke",
+    "ctl top",
     "help",
     "ctl help",
     "nonsense",

@@ -51,6 +51,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("sqlx", &["backend"]),
     ("rustls", &["tls"]),
     ("rcgen", &["tls"]),
+    ("ratatui", &["cli/ctl/top"]),
     ("pbkdf2", &["cli/ctl/enrol"]),
     ("anyhow", &["cli", "node.rs"]),
 ];

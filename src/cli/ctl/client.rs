@@ -49,6 +49,24 @@ impl Client {
         self.request(method, path, Some(body), Some(key)).await
     }
 
+    /// The replicas, in the order in which they are asked.
+    pub fn urls(&self) -> &[String] {
+        &self.urls
+    }
+
+    /// What one replica alone answers, as text; or a sentence why that is nothing.
+    pub async fn read(&self, url: &str, path: &str, limit: Duration) -> Result<String, String> {
+        let request = self.http.get(format!("{url}{path}")).timeout(limit);
+        let answer = request.send().await.map_err(|error| cause(&error))?;
+        let status = answer.status();
+        let text = answer.text().await.map_err(|error| cause(&error))?;
+        if status.is_success() {
+            return Ok(text);
+        }
+        let problem: Value = serde_json::from_str(&text).unwrap_or_default();
+        Err(format!("{status}: {}", problem["title"].as_str().unwrap_or("no problem document")))
+    }
+
     async fn request(
         &self,
         method: Method,

@@ -57,6 +57,11 @@ pub enum Failure {
         /// What is wrong, and where.
         why: String,
     },
+    /// There is no screen to fill.
+    #[error(
+        "top fills a terminal, and standard input and output are none. Hint: brigade ctl top --once prints one screen, --once --json what it is made of"
+    )]
+    NoTerminal,
     /// Nobody can be enrolled so.
     #[error("{0}")]
     Enrol(String),
@@ -108,6 +113,7 @@ impl Failure {
             | Self::Authority(_)
             | Self::TokenFile { .. }
             | Self::Chain { .. }
+            | Self::NoTerminal
             | Self::Enrol(_)
             | Self::File { .. }
             | Self::Output(_) => 1,

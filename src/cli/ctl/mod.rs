@@ -19,6 +19,7 @@ mod status;
 mod table;
 pub mod token;
 mod tokens;
+mod top;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -90,6 +91,8 @@ pub enum What {
     Tokens(tokens::Tokens),
     /// Who asked for what, when and why, and what came of it.
     Audit(audit::Audit),
+    /// The kitchen on this terminal, live: the line, orders, replicas, questions. q ends it, ? shows the keys.
+    Top(top::Top),
 }
 
 /// Runs the command on standard output; says on standard error why it could not.
@@ -125,6 +128,7 @@ pub async fn execute(command: Command, out: Out<'_>) -> Result<(), Failure> {
         What::Cluster(cluster) => cluster::run(&session, cluster, out).await,
         What::Tokens(tokens) => tokens::run(&session, tokens, out).await,
         What::Audit(audit) => audit::run(&session, audit, out).await,
+        What::Top(top) => top::run(&session, &top, out).await,
     };
     match done {
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
