@@ -10,7 +10,7 @@ use process::{Ended, Kitchen, brigade, free_address, run};
 use serde_json::Value;
 
 /// Every command and subcommand.
-const COMMANDS: [&str; 58] = [
+const COMMANDS: [&str; 59] = [
     "",
     "controller",
     "backend",
@@ -26,6 +26,7 @@ const COMMANDS: [&str; 58] = [
     "certs issue",
     "certs show",
     "conform",
+    "completions",
     "ctl",
     "ctl status",
     "ctl orders",

@@ -9,6 +9,7 @@ pub mod bench;
 pub mod broker;
 pub mod certs;
 pub mod check_history;
+pub mod completions;
 pub mod conform;
 pub mod controller;
 pub mod ctl;
@@ -49,6 +50,8 @@ enum Command {
     Conform(conform::Args),
     /// Look after a running kitchen
     Ctl(ctl::Command),
+    /// Print what a shell needs to complete this program's words
+    Completions(completions::Args),
 }
 
 /// Runs the program. Exit codes: 0 done, 1 failed or refused, 2 wrong usage, 3 unreachable, 70 storage not to be trusted.
@@ -75,6 +78,7 @@ pub fn main() -> ExitCode {
             Command::Certs(args) => exit_code(certs::run(args)),
             Command::Conform(args) => conform::run(args).await,
             Command::Ctl(args) => ctl::run(args).await,
+            Command::Completions(args) => exit_code(completions::run(&args)),
         }
     });
     runtime.shutdown_timeout(std::time::Duration::from_secs(5));
