@@ -10,7 +10,7 @@ use process::{Ended, Kitchen, brigade, free_address, run};
 use serde_json::Value;
 
 /// Every command and subcommand.
-const COMMANDS: [&str; 59] = [
+const COMMANDS: [&str; 60] = [
     "",
     "controller",
     "backend",
@@ -66,6 +66,7 @@ const COMMANDS: [&str; 59] = [
     "ctl tokens list",
     "ctl tokens add",
     "ctl tokens revoke",
+    "ctl debug-bundle",
     "ctl top",
     "help",
     "ctl help",

@@ -34,6 +34,82 @@ fn the_live_view_is_printed_once_where_there_is_no_terminal() {
     kitchen.assert_well();
 }
 
+/// What an archive holds, by the names of its files.
+fn unpacked(kitchen: &Kitchen, archive: &str) -> Vec<(String, String)> {
+    let folder = kitchen.dir.path().join("unpacked");
+    std::fs::create_dir_all(&folder).expect("the folder can be written");
+    let done = Command::new("tar").arg("-xzf").arg(archive).arg("-C").arg(&folder).status();
+    assert!(done.is_ok_and(|status| status.success()), "tar reads {archive}");
+    let mut folders = vec![folder];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("it was unpacked").flatten() {
+            if entry.path().is_dir() {
+                folders.push(entry.path());
+            } else {
+                let text = std::fs::read_to_string(entry.path()).expect("all of it is text");
+                files.push((entry.file_name().to_string_lossy().into_owned(), text));
+            }
+        }
+    }
+    files
+}
+
+#[test]
+fn a_bundle_has_what_every_replica_says_and_no_secret() {
+    let kitchen = Kitchen::open_with(|node| {
+        node.access = "mode = \"tokens\"".to_owned();
+        node.more.push_str("[broker_user]\nname = \"controller\"\npassword = \"hunter2-secret\"\n");
+    });
+    let path = |name: &str| kitchen.dir.path().join(name).to_string_lossy().into_owned();
+    let token = kitchen.token.clone().expect("a closed kitchen");
+    std::fs::write(path("token"), &token).expect("the folder can be written");
+    let ask = |api: &str, words: &[&str]| ctl(api, &[&["--token-file", &path("token")], words].concat());
+    // A token that somebody pasted where it does not belong.
+    ask(&kitchen.api(), &["orders", "place", "--recipe", "margherita", "--id", "table-7"]);
+    ask(&kitchen.api(), &["orders", "cancel", "table-7", "--reason", &format!("oops {token}")]);
+    let dead = format!("http://{}", free_address());
+    let (archive, config) = (path("bundle.tar.gz"), path("node.toml"));
+    let made = ask(&format!("{},{dead}", kitchen.api()), &["debug-bundle", "--out", &archive, "--config", &config]);
+    assert_eq!(made.code(), 0, "{}", made.stderr);
+    assert!(made.stdout.contains(&archive) && made.stdout.contains("KiB"), "{}", made.stdout);
+    let files = unpacked(&kitchen, &archive);
+    let text = |name: &str| files.iter().find(|(file, _)| file == name).map_or("", |(_, text)| text);
+    let expected = [
+        ("cluster.json", "\"version\""),
+        ("kitchen.json", "\"kitchen\""),
+        ("devices.json", "items"),
+        ("settings.json", "failures_max"),
+        ("metrics.txt", "brigade_"),
+        ("logs.json", "table-7"),
+        ("events.json", "order_accepted"),
+        ("orders-ended.json", "table-7"),
+        ("1-node.toml", "data_dir"),
+    ];
+    for (name, word) in expected {
+        assert!(text(name).contains(word), "{word} in {name}: {}", text(name));
+    }
+    let about: Value = serde_json::from_str(text("about.json")).expect("it is JSON");
+    assert_eq!(
+        (&about["replicas"][0]["missing"], &about["replicas"][1]["url"]),
+        (&Value::Array(vec![]), &dead.as_str().into())
+    );
+    assert!(about["replicas"][1]["missing"][0]["why"].to_string().contains("refused"), "{about:#}");
+    for (name, text) in &files {
+        for secret in [token.as_str(), &token[8..], "hunter2-secret"] {
+            assert!(!text.contains(secret), "{secret} in {name}");
+        }
+    }
+    assert!(files.iter().any(|(_, text)| text.contains("oops (blanked)")), "the pasted one was there to be found");
+
+    let again = ask(&kitchen.api(), &["debug-bundle", "--out", &archive]);
+    assert!(again.code() == 1 && again.stderr.contains("exists"), "nothing is overwritten: {}", again.stderr);
+    let nobody = ask(&dead, &["debug-bundle", "--out", &path("nobody.tar.gz"), "--config", &config]);
+    assert!(nobody.code() == 3 && nobody.stdout.contains("0 files"), "{}{}", nobody.stdout, nobody.stderr);
+    let stranger = ctl(&kitchen.api(), &["debug-bundle", "--out", &path("stranger.tar.gz")]);
+    assert!(stranger.code() == 1 && stranger.stderr.contains("Hint: name a token"), "{}", stranger.stderr);
+}
+
 /// What a shell says to a script on its standard input; None where it is not installed.
 fn shell(program: &str, arguments: &[&str], script: &str) -> Option<Ended> {
     let mut command = Command::new(program);

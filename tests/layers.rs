@@ -53,6 +53,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("rcgen", &["tls"]),
     ("ratatui", &["cli/ctl/top"]),
     ("pbkdf2", &["cli/ctl/enrol"]),
+    ("flate2", &["cli/ctl/bundle"]),
     ("anyhow", &["cli", "node.rs"]),
 ];
 

@@ -13,6 +13,9 @@ use super::failure::Failure;
 /// Longer than the longest poll of `events`.
 const LIMIT: Duration = Duration::from_secs(40);
 
+/// The most characters of an answer that is no problem document.
+const SAID_MAX: usize = 500;
+
 /// The replicas, and a connection to them.
 pub struct Client {
     urls: Vec<String>,
@@ -64,7 +67,11 @@ impl Client {
             return Ok(text);
         }
         let problem: Value = serde_json::from_str(&text).unwrap_or_default();
-        Err(format!("{status}: {}", problem["title"].as_str().unwrap_or("no problem document")))
+        match (problem["title"].as_str(), problem["detail"].as_str()) {
+            (Some(title), detail) => Err(format!("{status}: {title}: {}", detail.unwrap_or_default())),
+            // `/readyz` says what is missing in its own words.
+            (None, _) => Err(format!("{status}: {}", text.chars().take(SAID_MAX).collect::<String>().trim())),
+        }
     }
 
     async fn request(

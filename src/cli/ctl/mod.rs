@@ -4,6 +4,7 @@
 //! or failed, 2 wrong usage (clap), 3 no replica could be reached.
 
 mod audit;
+mod bundle;
 mod client;
 mod cluster;
 mod devices;
@@ -91,6 +92,8 @@ pub enum What {
     Tokens(tokens::Tokens),
     /// Who asked for what, when and why, and what came of it.
     Audit(audit::Audit),
+    /// One archive with what each replica says, for whoever shall find out what happened; without secrets.
+    DebugBundle(bundle::DebugBundle),
     /// The kitchen on this terminal, live: the line, orders, replicas, questions. q ends it, ? shows the keys.
     Top(top::Top),
 }
@@ -115,7 +118,7 @@ pub async fn execute(command: Command, out: Out<'_>) -> Result<(), Failure> {
     let mut headers = token::headers(token.as_deref());
     headers.extend(command.said.headers());
     let client = Client::new(urls.clone(), &dialer(&urls, ca.as_deref())?, headers);
-    let session = Session { client, ca, json: command.json, said: command.said };
+    let session = Session { client, ca, token, json: command.json, said: command.said };
     let done = match command.what {
         What::Status => status::run(&session, out).await,
         What::Orders(orders) => orders::run(&session, orders, out).await,
@@ -128,6 +131,7 @@ pub async fn execute(command: Command, out: Out<'_>) -> Result<(), Failure> {
         What::Cluster(cluster) => cluster::run(&session, cluster, out).await,
         What::Tokens(tokens) => tokens::run(&session, tokens, out).await,
         What::Audit(audit) => audit::run(&session, audit, out).await,
+        What::DebugBundle(what) => bundle::run(&session, &what, out).await,
         What::Top(top) => top::run(&session, &top, out).await,
     };
     match done {
@@ -141,6 +145,8 @@ struct Session {
     client: Client,
     /// Who signs the kitchen's certificates, where that was said.
     ca: Option<PathBuf>,
+    /// What it comes with.
+    token: Option<String>,
     json: bool,
     said: Said,
 }
