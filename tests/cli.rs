@@ -10,7 +10,7 @@ use process::{Ended, Kitchen, brigade, free_address, run};
 use serde_json::Value;
 
 /// Every command and subcommand.
-const COMMANDS: [&str; 60] = [
+const COMMANDS: [&str; 67] = [
     "",
     "controller",
     "backend",
@@ -49,6 +49,13 @@ const COMMANDS: [&str; 60] = [
     "ctl devices retire",
     "ctl devices enrol",
     "ctl devices unenrol",
+    "ctl recipes",
+    "ctl recipes list",
+    "ctl recipes show",
+    "ctl recipes put",
+    "ctl settings",
+    "ctl settings show",
+    "ctl settings put",
     "ctl incidents",
     "ctl incidents list",
     "ctl incidents decide",

@@ -34,6 +34,36 @@ fn the_live_view_is_printed_once_where_there_is_no_terminal() {
     kitchen.assert_well();
 }
 
+#[test]
+fn menu_and_settings_are_shown_changed_and_put_back() {
+    let mut kitchen = Kitchen::open();
+    let api = kitchen.api();
+    let file = kitchen.dir.path().join("file.json").to_string_lossy().into_owned();
+    let put = |text: &str| std::fs::write(&file, text).expect("the folder can be written");
+    assert!(ctl(&api, &["recipes", "list"]).stdout.contains("margherita"));
+    let recipe = ctl(&api, &["--json", "recipes", "show", "margherita"]).stdout;
+    put(&recipe.replacen("\"title\": \"", "\"title\": \"Our ", 1));
+    let changed = ctl(&api, &["recipes", "put", "margherita", &file]);
+    let says = |ended: &Ended, words: &[&str]| {
+        let mut lines = ended.stdout.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        assert!(lines.any(|line| line == words), "{words:?}: {}{}", ended.stdout, ended.stderr);
+    };
+    says(&changed, &["title", "Our", "Margherita"]);
+    says(&changed, &["version", "2"]);
+    assert_eq!(ctl(&api, &["recipes", "put", "calzone", &file]).code(), 0, "another one of the same kind");
+    assert!(ctl(&api, &["recipes", "list"]).stdout.contains("calzone"));
+    let settings = ctl(&api, &["--json", "settings", "show"]).stdout;
+    put(&settings.replace("\"failures_max\": 3", "\"failures_max\": 5"));
+    says(&ctl(&api, &["settings", "put", &file]), &["failures_max", "5"]);
+    put("no json");
+    assert!(ctl(&api, &["settings", "put", &file]).stderr.contains("file.json"));
+    put("{}");
+    assert_eq!(ctl(&api, &["settings", "put", &file]).code(), 1, "they are replaced whole");
+    let none = ctl(&api, &["recipes", "show", "pasta"]);
+    assert!(none.stderr.contains("Hint: brigade ctl recipes list"), "{}", none.stderr);
+    kitchen.assert_well();
+}
+
 /// What an archive holds, by the names of its files.
 fn unpacked(kitchen: &Kitchen, archive: &str) -> Vec<(String, String)> {
     let folder = kitchen.dir.path().join("unpacked");

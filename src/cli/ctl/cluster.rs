@@ -16,8 +16,10 @@ const JOIN_LIMIT: Duration = Duration::from_secs(300);
 #[derive(Clone, Debug, Subcommand)]
 pub enum Cluster {
     /// Members, leader, log, brokers, as the first replica that answers sees them.
+    #[command(visible_alias = "members")]
     Status,
     /// Lets a new replica join: it learns, and votes when it has caught up. Waits for that.
+    #[command(visible_alias = "add")]
     Join {
         /// Its number: never one that was used before.
         #[arg(long)]
@@ -30,6 +32,7 @@ pub enum Cluster {
         node_api: String,
     },
     /// Takes a replica out of the cluster, for good: its number is not used again.
+    #[command(visible_alias = "remove")]
     Leave {
         /// Its number.
         #[arg(long)]

@@ -124,6 +124,7 @@ impl Failure {
 fn hint(word: &str) -> Option<&'static str> {
     match word {
         "unknown-order" => Some("brigade ctl orders list --status all"),
+        "unknown-recipe" | "no-such-recipe" => Some("brigade ctl recipes list"),
         "unknown-device" => Some("brigade ctl devices list"),
         "unknown-incident" => Some("brigade ctl incidents list"),
         "unauthenticated" => Some(

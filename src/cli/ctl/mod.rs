@@ -15,6 +15,7 @@ mod failure;
 mod food_safety;
 mod incidents;
 mod orders;
+mod recipes;
 mod said;
 mod status;
 mod table;
@@ -76,6 +77,12 @@ pub enum What {
     /// Devices: list, show, adopt, drain, hold, resume, maintenance, release, retire; enrol, unenrol.
     #[command(subcommand)]
     Devices(devices::Devices),
+    /// The menu: list, show, put.
+    #[command(subcommand)]
+    Recipes(recipes::Recipes),
+    /// The site's settings: show, put.
+    #[command(subcommand)]
+    Settings(recipes::Settings),
     /// Questions that a person must answer: list, decide.
     #[command(subcommand)]
     Incidents(incidents::Incidents),
@@ -125,6 +132,8 @@ pub async fn execute(command: Command, out: Out<'_>) -> Result<(), Failure> {
         What::Quote(quote) => explain::quote(&session, quote, out).await,
         What::Explain(explain) => explain::run(&session, explain, out).await,
         What::Devices(devices) => devices::run(&session, devices, out).await,
+        What::Recipes(recipes) => recipes::run(&session, recipes, out).await,
+        What::Settings(settings) => recipes::settings(&session, settings, out).await,
         What::Incidents(incidents) => incidents::run(&session, incidents, out).await,
         What::FoodSafety(what) => food_safety::run(&session, what, out).await,
         What::Events(events) => events::run(&session, events, out).await,
