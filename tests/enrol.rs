@@ -198,6 +198,27 @@ fn an_enrolled_line_cooks_over_tls_and_whoever_has_no_key_is_not_heard() {
 }
 
 #[test]
+fn a_device_is_judged_over_tls_at_the_brokers_of_a_site() {
+    let site = Site::new();
+    site.enrolled(&["camera1", "--kind", "camera", "--stage", "prep"]);
+    let _mosquitto = site.mosquitto();
+    let _camera = site.start(&["device", "--line", &site.device_file("camera1")], "camera.log");
+    let (broker, ca) = (format!("mqtts://{}", site.broker), site.path("certs/ca.pem"));
+    let conform = |ca: &[&str]| {
+        let words =
+            ["conform", "camera1", "--kitchen", "k1", "--broker", &broker, "--user", "controller", "--only", "M5"];
+        let mut command = brigade(&[&words, ca].concat());
+        command.env("BROKER_PASSWORD", site.read("mosquitto/controller-password").trim());
+        run(command)
+    };
+    let judged = conform(&["--ca", &ca]);
+    assert_eq!(judged.code(), 0, "{}{}", judged.stdout, judged.stderr);
+    assert!(judged.stdout.contains("M5     passed"), "{}", judged.stdout);
+    let untold = conform(&[]);
+    assert!(untold.code() == 3 && untold.stderr.contains("UnknownIssuer"), "{}", untold.stderr);
+}
+
+#[test]
 fn enrolling_again_keeps_every_key_and_what_an_operator_changed() {
     let site = Site::new();
     let first = site.enrolled(&["robot1", "--kind", "robot.before_oven"]);

@@ -29,7 +29,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("backend", &["protocol", "defect", "clock", "telemetry", "shutdown", "web", "tls", "secret"]),
     ("device", &["protocol", "mqtt", "history", "defect", "clock", "telemetry", "shutdown", "tls"]),
-    ("conform", &["protocol", "mqtt", "clock"]),
+    ("conform", &["protocol", "mqtt", "clock", "tls"]),
     ("history", &[]),
     ("simulate", &["kitchen"]),
     ("clock", &[]),

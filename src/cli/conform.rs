@@ -1,6 +1,7 @@
 //! `brigade conform`: the report of `crate::conform` for firmware authors, as lines or as JSON.
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -8,6 +9,7 @@ use serde_json::json;
 
 use crate::conform::{Error, Hand, Hands, Options, Report, list, run as drive};
 use crate::protocol::{DeviceId, Id};
+use crate::tls::Dialer;
 
 /// The exit code for a broker or a device that is not there.
 const UNREACHABLE: u8 = 3;
@@ -25,6 +27,9 @@ pub struct Args {
     /// The broker that it uses
     #[arg(long, value_name = "URL", default_value = "mqtt://127.0.0.1:1883")]
     broker: String,
+    /// Who signs the broker's certificate (PEM), for mqtts://; without it, whom this machine trusts
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// The kitchen's name
     #[arg(long, default_value = "demo")]
     kitchen: Id,
@@ -124,6 +129,7 @@ impl Args {
         Ok(Options {
             broker: self.broker.clone(),
             credentials,
+            dialer: Dialer::towards([self.broker.as_str()], self.ca.as_deref())?,
             kitchen: self.kitchen.clone(),
             device: self.device.clone().context("which device?")?,
             only: self.only.clone(),

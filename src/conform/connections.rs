@@ -29,6 +29,7 @@ pub(super) async fn another_client(options: &Options, filters: &[(String, Qos)])
 pub(super) async fn connect_as(options: &Options, id: String, filters: &[(String, Qos)]) -> Result<Client, Error> {
     let mut mqtt = mqtt::Options::new(options.broker.clone(), id);
     mqtt.credentials = options.credentials.clone();
+    mqtt.dialer = options.dialer.clone();
     mqtt.subscriptions = filters.to_vec();
     let mut client = Client::connect(mqtt).map_err(Error::Broker)?;
     loop {

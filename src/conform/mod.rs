@@ -28,6 +28,7 @@ use self::checks::Check;
 use crate::clock;
 use crate::mqtt;
 use crate::protocol::{DeviceId, Epoch, Id, Millis};
+use crate::tls::Dialer;
 
 /// Which device, and where it is.
 #[derive(Clone, Debug)]
@@ -36,6 +37,8 @@ pub struct Options {
     pub broker: String,
     /// User name and password, where the broker asks for them.
     pub credentials: Option<(String, String)>,
+    /// Whom it trusts, where the broker speaks TLS.
+    pub dialer: Dialer,
     /// The kitchen's name.
     pub kitchen: Id,
     /// The device.

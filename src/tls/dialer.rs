@@ -53,7 +53,7 @@ impl Dialer {
 
     /// For these addresses: plain unless one of them has TLS, and then the authority that is named.
     pub fn towards<'a>(urls: impl IntoIterator<Item = &'a str>, authority: Option<&Path>) -> Result<Self, Error> {
-        match urls.into_iter().any(|url| url.starts_with("https://")) {
+        match urls.into_iter().any(|url| url.starts_with("https://") || url.starts_with("mqtts://")) {
             true => Self::trusting_or_public(authority),
             false => Ok(Self::plain()),
         }

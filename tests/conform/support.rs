@@ -2,6 +2,7 @@
 
 use brigade::conform::{Error, Finding, Hands, Options, Report, Verdict, run};
 use brigade::protocol::{DeviceId, Id};
+use brigade::tls::Dialer;
 
 /// Drives a device through all its rules.
 pub async fn judge(broker: &str, kitchen: &str, device: &str, hands: Hands) -> Report {
@@ -20,6 +21,7 @@ pub async fn try_to_judge(
     let options = Options {
         broker: broker.to_owned(),
         credentials: None,
+        dialer: Dialer::plain(),
         kitchen: kitchen.parse::<Id>().unwrap(),
         device: device.parse::<DeviceId>().unwrap(),
         only: only.iter().map(|id| (*id).to_owned()).collect(),
