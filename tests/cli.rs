@@ -10,7 +10,7 @@ use process::{Ended, Kitchen, brigade, free_address, run};
 use serde_json::Value;
 
 /// Every command and subcommand.
-const COMMANDS: [&str; 67] = [
+const COMMANDS: [&str; 68] = [
     "",
     "controller",
     "backend",
@@ -69,6 +69,7 @@ const COMMANDS: [&str; 67] = [
     "ctl cluster leave",
     "ctl cluster transfer",
     "ctl audit",
+    "ctl certs",
     "ctl tokens",
     "ctl tokens list",
     "ctl tokens add",

@@ -199,6 +199,8 @@ fn a_renewed_certificate_is_shown_without_a_restart_and_ctl_trusts_whom_it_is_to
     let (ca, token) = (ca.to_string_lossy(), token.to_string_lossy());
     let told = run(brigade(&["ctl", "--api", &api, "--ca", &ca, "--token-file", &token, "status"]));
     assert_eq!(told.code(), 0, "{}", told.stderr);
+    let ends = run(brigade(&["ctl", "--api", &api, "--ca", &ca, "--token-file", &token, "certs"])).stdout;
+    assert!(ends.matches("  824 ").count() + ends.matches("  825 ").count() >= 6, "two of each replica: {ends}");
     let untold = run(brigade(&["ctl", "--api", &api, "status"]));
     assert_eq!(untold.code(), 3, "{}", untold.stderr);
     assert!(untold.stderr.contains("UnknownIssuer"), "{}", untold.stderr);

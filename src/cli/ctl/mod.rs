@@ -5,6 +5,7 @@
 
 mod audit;
 mod bundle;
+mod certs;
 mod client;
 mod cluster;
 mod devices;
@@ -94,6 +95,8 @@ pub enum What {
     /// The replicas: status, join, leave, transfer.
     #[command(subcommand)]
     Cluster(cluster::Cluster),
+    /// Until when the certificates of each replica are good.
+    Certs,
     /// Who may use the API: list, add, revoke.
     #[command(subcommand)]
     Tokens(tokens::Tokens),
@@ -138,6 +141,7 @@ pub async fn execute(command: Command, out: Out<'_>) -> Result<(), Failure> {
         What::FoodSafety(what) => food_safety::run(&session, what, out).await,
         What::Events(events) => events::run(&session, events, out).await,
         What::Cluster(cluster) => cluster::run(&session, cluster, out).await,
+        What::Certs => certs::run(&session, out).await,
         What::Tokens(tokens) => tokens::run(&session, tokens, out).await,
         What::Audit(audit) => audit::run(&session, audit, out).await,
         What::DebugBundle(what) => bundle::run(&session, &what, out).await,

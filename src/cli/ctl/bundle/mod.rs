@@ -105,7 +105,7 @@ pub async fn run(session: &Session, bundle: &DebugBundle, out: Out<'_>) -> Resul
 }
 
 /// The replicas that were named, and the other members.
-fn members(named: &[String], cluster: &Value) -> Vec<String> {
+pub fn members(named: &[String], cluster: &Value) -> Vec<String> {
     let scheme = named[0].split_once("://").map_or("http", |(scheme, _)| scheme);
     let addresses = cluster["members"].as_array().into_iter().flatten().filter_map(|member| member["api"].as_str());
     let members: Vec<String> = addresses.map(|address| format!("{scheme}://{address}")).collect();
