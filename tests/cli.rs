@@ -10,7 +10,7 @@ use process::{Ended, Kitchen, brigade, free_address, run};
 use serde_json::Value;
 
 /// Every command and subcommand.
-const COMMANDS: [&str; 68] = [
+const COMMANDS: [&str; 69] = [
     "",
     "controller",
     "backend",
@@ -35,6 +35,7 @@ const COMMANDS: [&str; 68] = [
     "ctl orders place",
     "ctl orders cancel",
     "ctl orders collect",
+    "ctl orders remake",
     "ctl quote",
     "ctl explain",
     "ctl devices",

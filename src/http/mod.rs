@@ -181,6 +181,7 @@ fn order_routes() -> OpenApiRouter<Api> {
         .routes(routes!(orders::cancel))
         .routes(routes!(orders::collect))
         .routes(routes!(pizzas::show))
+        .routes(routes!(pizzas::remake))
         .routes(routes!(quotes::explain_pizza))
         .routes(routes!(quotes::quote))
 }

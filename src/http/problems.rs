@@ -53,6 +53,8 @@ problem_kinds! {
     PointOfNoReturn = 409 "point-of-no-return" "It is too late for this",
     /// Not ready to be collected.
     NotReady = 409 "not-ready" "The order is not ready",
+    /// The pizza is not begun, or out of the kitchen's hands.
+    NothingToRemake = 409 "nothing-to-remake" "The pizza can't be made again",
     /// The device is in no state for this.
     DeviceState = 409 "device-state" "The device is in no state for this",
     /// A device says that it is something else.
@@ -209,6 +211,10 @@ impl From<Refusal> for Problem {
             }
             Refusal::NotReady { order, status } => {
                 of(Kind::NotReady).with("order", order.as_str()).with("order_status", status)
+            }
+            Refusal::UnknownPizza { pizza } => of(Kind::UnknownPizza).with("pizza", pizza.to_string()),
+            Refusal::NothingToRemake { pizza, state, hint: _ } => {
+                of(Kind::NothingToRemake).with("pizza", pizza.to_string()).with("state", state)
             }
             Refusal::UnknownDevice { device } => of(Kind::UnknownDevice).with("device", device.as_str()),
             Refusal::DeviceState { device, state, hint: _ } => {

@@ -151,6 +151,7 @@ fn named(command: &Command) -> Option<(&'static str, String, String)> {
         Command::DecideIncident { incident, decision, .. } => {
             Some(("decide_incident", format!("incidents/{incident}"), decided(decision)))
         }
+        Command::RemakePizza { pizza, .. } => plain("remake_pizza", format!("pizzas/{pizza}")),
         Command::AddToken { new, .. } => {
             Some(("add_token", format!("tokens/{}", new.id), format!("{}, {}", new.name, new.role)))
         }

@@ -8,7 +8,7 @@ use super::access::NewToken;
 use super::assignment::{AssignedOrder, BackendAnswer};
 use super::audit::Asked;
 use super::device::Facts;
-use super::ids::{DeviceId, Epoch, InstructionId, Millis, NodeId, OrderId, RecipeId, TokenId};
+use super::ids::{DeviceId, Epoch, InstructionId, Millis, NodeId, OrderId, PizzaId, RecipeId, TokenId};
 use super::incident::Decision;
 use super::recipe::{Recipe, Settings};
 use super::refusal::Refusal;
@@ -93,6 +93,15 @@ pub enum Command {
         /// Who decides.
         actor: String,
         /// Why.
+        reason: String,
+    },
+    /// A person says that a pizza is bad: it is thrown away and made again.
+    RemakePizza {
+        /// Which one, with its generation.
+        pizza: PizzaId,
+        /// Who says so.
+        actor: String,
+        /// What is wrong with it.
         reason: String,
     },
     /// Somebody may use the API.

@@ -41,6 +41,7 @@ impl Kitchen {
             | Command::HoldZone { .. }
             | Command::DirectDevice { .. }
             | Command::DecideIncident { .. }
+            | Command::RemakePizza { .. }
             | Command::AddToken { .. }
             | Command::RevokeToken { .. }
             | Command::NoteTokenUse { .. }

@@ -39,6 +39,7 @@ pub mod outcome;
 pub mod pizza;
 pub mod recipe;
 pub mod refusal;
+pub mod remake;
 pub mod report;
 pub mod reports;
 pub mod rows;
@@ -264,6 +265,7 @@ impl Kitchen {
             Command::DecideIncident { incident, decision, actor, reason } => {
                 self.decide_incident(*incident, decision, actor, reason)
             }
+            Command::RemakePizza { pizza, actor, reason } => self.remake_pizza(*pizza, actor, reason, archive),
             Command::AddToken { new, first, actor } => self.add_token(new, *first, actor),
             Command::RevokeToken { token, even_last, actor } => self.revoke_token(token, *even_last, actor),
             Command::NoteTokenUse { token, hour } => self.note_token_use(token, *hour),

@@ -71,6 +71,15 @@ pub enum Waiting {
     ToBeCleared,
 }
 
+/// What a person said, on record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Word {
+    /// Who.
+    pub actor: String,
+    /// Why.
+    pub reason: String,
+}
+
 /// A generation of an item that was not delivered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiscardedPizza {
@@ -92,6 +101,9 @@ pub struct DiscardedPizza {
     pub history: Vec<PastAttempt>,
     /// What cameras and persons said.
     pub judgements: Vec<Judgement>,
+    /// The word of the person who had it made again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub word: Option<Word>,
 }
 
 /// An order.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ids::{DeviceId, Epoch, Millis, OrderId, RecipeId, TokenId};
+use super::ids::{DeviceId, Epoch, Millis, OrderId, PizzaId, RecipeId, TokenId};
 use super::vocabulary::DeviceKind;
 
 /// Why the kitchen said no.
@@ -42,6 +42,22 @@ pub enum Refusal {
         order: OrderId,
         /// Where it is.
         status: String,
+    },
+    /// No such pizza, neither of an open order nor of an archived one.
+    #[error("there is no pizza {pizza}: an order names its pizzas")]
+    UnknownPizza {
+        /// The id that was asked for.
+        pizza: PizzaId,
+    },
+    /// The pizza is not begun, or out of the kitchen's hands.
+    #[error("pizza {pizza} is {state}: {hint}")]
+    NothingToRemake {
+        /// The pizza.
+        pizza: PizzaId,
+        /// Where it is, or its order.
+        state: String,
+        /// What would help.
+        hint: String,
     },
     /// No such device.
     #[error("there is no device {device}: see /v1/devices")]

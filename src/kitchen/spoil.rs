@@ -117,6 +117,7 @@ impl Kitchen {
             recipe_version: pizza.recipe_version,
             history: std::mem::take(&mut pizza.history),
             judgements: std::mem::take(&mut pizza.judgements),
+            word: None,
         };
         if let Some(order) = self.orders.get_mut(&order) {
             order.discarded.push(record);

@@ -13,7 +13,7 @@ struct Program {
 }
 
 /// What the command prints.
-async fn ctl(api: &str, words: &[&str]) -> Result<String, Failure> {
+pub async fn ctl(api: &str, words: &[&str]) -> Result<String, Failure> {
     let line = ["ctl", "--api", api].into_iter().chain(words.iter().copied());
     let mut out = vec![];
     execute(Program::try_parse_from(line).unwrap().ctl, &mut out).await?;

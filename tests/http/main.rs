@@ -14,4 +14,5 @@ mod orders;
 mod origins;
 mod page;
 mod quotes;
+mod remake;
 mod support;

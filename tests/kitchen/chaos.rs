@@ -15,6 +15,7 @@ pub enum Step {
     Order { items: Vec<u8>, backend: bool },
     Cancel(u8),
     Collect(u8),
+    Remake(u8),
     Cut(u8),
     Join(u8),
     PowerOff(u8),
@@ -56,6 +57,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(items, backend)| Step::Order { items, backend }),
         1 => any::<u8>().prop_map(Step::Cancel),
         1 => any::<u8>().prop_map(Step::Collect),
+        1 => any::<u8>().prop_map(Step::Remake),
         3 => d().prop_map(Step::Cut),
         3 => d().prop_map(Step::Join),
         1 => d().prop_map(Step::PowerOff),
@@ -97,6 +99,7 @@ pub fn play(line: &mut Line, step: &Step) {
         Step::Collect(n) => with_order(line, *n, |line, id| {
             line.request(Command::CollectOrder { order: id.parse().expect("an id") });
         }),
+        Step::Remake(n) => remake(line, *n),
         Step::Fail { device, times, drops } => {
             let faults = &mut line.device(name(*device)).faults;
             (faults.fail, faults.drops) = (*times, *drops);
@@ -160,6 +163,15 @@ fn with_order(line: &mut Line, n: u8, act: impl Fn(&mut Line, &str)) {
     if !line.orders.is_empty() {
         let id = line.orders[usize::from(n) % line.orders.len()].to_string();
         act(line, &id);
+    }
+}
+
+/// A person calls any pizza of the line bad.
+fn remake(line: &mut Line, n: u8) {
+    let pizzas: Vec<_> = line.kitchen().pizzas().map(|p| p.id).collect();
+    if !pizzas.is_empty() {
+        let pizza = pizzas[usize::from(n) % pizzas.len()];
+        line.request(Command::RemakePizza { pizza, actor: "op".to_owned(), reason: "it is bad".to_owned() });
     }
 }
 

@@ -17,6 +17,7 @@ mod orders;
 mod persons;
 mod planning;
 mod properties;
+mod remakes;
 mod replicas;
 mod scenarios;
 mod world;

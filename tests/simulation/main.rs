@@ -29,7 +29,7 @@ mod voice;
 use many::{Plan, run_many};
 
 /// What a few hundred seeds must have come upon, or they prove nothing.
-const MUST_BE_SEEN: [&str; 53] = [
+const MUST_BE_SEEN: [&str; 54] = [
     "leaders killed",
     "followers killed",
     "all controllers killed",
@@ -74,6 +74,7 @@ const MUST_BE_SEEN: [&str; 53] = [
     "twins plugged in",
     "twins told from each other",
     "recipes changed",
+    "pizzas called bad",
     "judged FAIL",
     "judged UNSURE",
     "orders given here",

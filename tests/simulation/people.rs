@@ -4,7 +4,7 @@ use brigade::device::sim::Place;
 use brigade::history::DeviceFact;
 use brigade::kitchen::recipe::{Recipe, built_in_menu};
 use brigade::kitchen::{
-    Command, Content, Decision, Directive, Incident, NewOrder, OrderId, Question, RecipeId, Reply, pizza,
+    Command, Content, Decision, Directive, Incident, NewOrder, OrderId, PizzaId, Question, RecipeId, Reply, pizza,
 };
 use brigade::protocol::Id;
 
@@ -189,6 +189,8 @@ impl Simulation {
             Command::DirectDevice { device, directive: Directive::Resume, actor }
         } else if self.chance.happens(1_000) {
             self.changed_recipe()
+        } else if let Some(command) = self.chance.happens(700).then(|| self.bad_pizza(node)).flatten() {
+            command
         } else if self.chance.happens(2_000) {
             let held = !self.nodes[node].kitchen.meta().held_zones.contains("");
             Command::HoldZone { zone: String::new(), held, actor }
@@ -196,6 +198,18 @@ impl Simulation {
             Command::DirectDevice { device, directive: all[self.chance.below(all.len())], actor }
         };
         self.propose(node, command, None, Purpose::Other);
+    }
+
+    /// Somebody sees that a pizza is bad, wherever it is.
+    fn bad_pizza(&mut self, node: usize) -> Option<Command> {
+        let begun = |p: &&brigade::kitchen::Pizza| p.state != brigade::kitchen::PizzaState::Queued;
+        let pizzas: Vec<PizzaId> = self.nodes[node].kitchen.pizzas().filter(begun).map(|p| p.id).collect();
+        if pizzas.is_empty() {
+            return None;
+        }
+        self.seen.count("pizzas called bad");
+        let pizza = pizzas[self.chance.below(pizzas.len())];
+        Some(Command::RemakePizza { pizza, actor: "operator".to_owned(), reason: "wrong topping".to_owned() })
     }
 
     /// A dish takes a little longer or shorter from now on.

@@ -68,7 +68,7 @@ pub struct Command {
 pub enum What {
     /// How the kitchen is: status, capacity, load, who is in charge.
     Status,
-    /// Orders: list, show, place, cancel, collect.
+    /// Orders: list, show, place, cancel, collect, remake.
     #[command(subcommand)]
     Orders(orders::Orders),
     /// When an order would be ready; nothing is ordered.

@@ -52,6 +52,11 @@ pub enum Orders {
         /// The order.
         id: String,
     },
+    /// A pizza is bad: it is thrown away and made again.
+    Remake {
+        /// The pizza, as `orders show` names it: 17.2.0.
+        pizza: String,
+    },
 }
 
 pub async fn run(session: &Session, orders: Orders, out: Out<'_>) -> Result<(), Failure> {
@@ -82,13 +87,25 @@ pub async fn run(session: &Session, orders: Orders, out: Out<'_>) -> Result<(), 
             let order = session.client.send(Method::POST, &path, json!({})).await?;
             session.print(out, &order, one)
         }
+        Orders::Remake { pizza } => {
+            let (actor, reason) = (session.said.actor(), &session.said.reason);
+            if reason.trim().is_empty() {
+                return Err(Failure::NoReason);
+            }
+            let path = format!("/v1/pizzas/{}/remake", segment(&pizza));
+            let body = json!({ "reason": reason, "actor": actor });
+            let remade = session.client.send(Method::POST, &path, body).await?;
+            session.print(out, &remade, |pizza| pizzas(std::slice::from_ref(pizza)))
+        }
     }
 }
 
 async fn show(session: &Session, id: &str, out: Out<'_>) -> Result<(), Failure> {
     let mut order = session.client.get(&path(id)).await?;
     order["history"] = session.client.get(&format!("{}/history", path(id))).await?;
-    session.print(out, &order, |order| format!("{}\n{}\n{}", one(order), pizzas(order), attempts(&order["history"])))
+    session.print(out, &order, |order| {
+        format!("{}\n{}\n{}", one(order), pizzas(list_of(order)), attempts(&order["history"]))
+    })
 }
 
 fn list(page: &Value) -> String {
@@ -118,18 +135,20 @@ fn one(o: &Value) -> String {
     ])
 }
 
-fn pizzas(order: &Value) -> String {
+fn list_of(order: &Value) -> &[Value] {
+    order["pizzas"].as_array().map_or(&[][..], Vec::as_slice)
+}
+
+fn pizzas(all: &[Value]) -> String {
     let row = |p: &Value| {
         let place = if p["place"].is_null() { text(p, "/custody") } else { text(p, "/place") };
         [text(p, "/id"), text(p, "/recipe"), text(p, "/state"), place, span(p, "/since_ms"), span(p, "/burns_in_ms")]
     };
-    let all = order["pizzas"].as_array().map_or(&[][..], Vec::as_slice);
     table(["PIZZA", "RECIPE", "STATE", "WHERE", "SINCE", "BURNS IN"], all.iter().map(row))
 }
 
 fn attempts(history: &Value) -> String {
-    let all = history["pizzas"].as_array().map_or(&[][..], Vec::as_slice);
-    let rows = all.iter().flat_map(|p| {
+    let rows = list_of(history).iter().flat_map(|p| {
         let tried = p["attempts"].as_array().map_or(&[][..], Vec::as_slice);
         tried.iter().map(|a| {
             let job = format!("{}#{}", text(a, "/job"), text(a, "/number"));

@@ -57,7 +57,7 @@ pub const OPEN: [Rule; 3] =
     [("GET", "/livez", Who::Anyone), ("GET", "/readyz", Who::Anyone), ("GET", "/openapi.json", Who::Anyone)];
 
 /// What needs a token.
-pub const RULES: [Rule; 50] = [
+pub const RULES: [Rule; 51] = [
     ("GET", "/metrics", LOOK),
     ("GET", "/v1/access", ALL),
     ("GET", "/v1/orders", ALL),
@@ -71,6 +71,7 @@ pub const RULES: [Rule; 50] = [
     ("POST", "/v1/quotes", ALL),
     ("GET", "/v1/pizzas/{id}", ALL),
     ("GET", "/v1/pizzas/{id}/explanation", ALL),
+    ("POST", "/v1/pizzas/{id}/remake", ACT),
     ("GET", "/v1/devices", LOOK),
     ("GET", "/v1/devices/{id}", LOOK),
     ("GET", "/v1/devices/{id}/explanation", LOOK),

@@ -59,8 +59,20 @@ pub struct PizzaView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<SpoiledWord>)]
     pub discarded: Option<String>,
+    /// Who had it made again, and what was wrong with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub word: Option<WordView>,
     /// What cameras and persons said.
     pub judgements: Vec<JudgementView>,
+}
+
+/// A person's word about a pizza.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct WordView {
+    /// Who.
+    pub actor: String,
+    /// Why.
+    pub reason: String,
 }
 
 /// What a camera or a person said of a step.
@@ -95,6 +107,7 @@ impl PizzaView {
             waits_for: pizza.gate.as_ref().map(|g| g.job.as_str().to_owned()),
             incident: pizza.parked.or(pizza.incident),
             discarded: None,
+            word: None,
             judgements: judgements(&pizza.judgements),
         }
     }
@@ -119,6 +132,7 @@ impl PizzaView {
             waits_for: None,
             incident: None,
             discarded: Some(word(&discarded.reason)),
+            word: discarded.word.as_ref().map(|w| WordView { actor: w.actor.clone(), reason: w.reason.clone() }),
             judgements: judgements(&discarded.judgements),
         }
     }
