@@ -105,6 +105,9 @@ export const cancelOrder = o => confirm(`Cancel order ${o.id}`, [{ label: "Cance
 
 export const handOut = o => confirm(`Hand out order ${o.id}`, [{ label: "It was handed out", note: o.items.join(", "), path: `/v1/orders/${encodeURIComponent(o.id)}/collection` }]);
 
+/** A person says that a pizza is bad. The id names a generation: said twice, it is made again once. */
+export const remake = (p, order) => confirm(`Pizza ${p.id} of order ${order.id}`, [{ label: "Make it again", note: `this ${p.recipe} is thrown away wherever it is, and another one is made`, path: `/v1/pizzas/${p.id}/remake`, danger: true }], [`${capital(p.recipe)}, ${plain(p.state)}`]);
+
 export function decide(incident, decision) {
   const label = capital(plain(decision));
   confirm(`Question ${incident.id}`, [{ label, path: `/v1/incidents/${incident.id}/decision`, body: { decision }, place: decision === "on_device" }], [incident.question]);

@@ -1,7 +1,7 @@
 // Orders: open ones with age and promise, those to be handed out, those that lately ended; and the questions to people.
 
 import { may } from "./access.js";
-import { cancelOrder, decide, handOut } from "./actions.js";
+import { cancelOrder, decide, handOut, remake } from "./actions.js";
 import { h } from "./dom.js";
 import { link } from "./link.js";
 import { left, since, store } from "./store.js";
@@ -14,7 +14,9 @@ const age = o => Date.now() + link.skew - Date.parse(o.placed_at);
 const stage = { QUEUED: "", PREPPING: "prep", PREPPED: "prep", LOADING: "oven", BAKING: "oven", BAKED: "oven", UNLOADING: "finish", UNLOADED: "finish",
   SHELVED: "finish", FINISHING: "finish", FINISHED: "finish", PACKED: "packed", UNCERTAIN: "lost", DISCARDED: "lost" };
 
-const chip = p => h("li.chip", { key: p.id, class: stage[p.state], title: `pizza ${p.id}` }, h("b", {}, p.recipe), " ", plain(p.state),
+/** A pizza. What is begun can be called bad by who may do that: its name is a button then. */
+const chip = (p, o) => h("li.chip", { key: p.id, class: stage[p.state], title: `pizza ${p.id}` },
+  p.state !== "QUEUED" && may(`/v1/pizzas/${p.id}/remake`) ? h("button.name", { onclick: () => remake(p, o), "aria-label": `${p.recipe}, ${plain(p.state)}: it is bad, make it again` }, p.recipe) : h("b", {}, p.recipe), " ", plain(p.state),
   p.waits_for && ` · waits for ${p.waits_for.replaceAll("-", " ")}`, p.incident && ` · question ${p.incident}`);
 
 /** Open orders: late ones first, then those that are begun, then as they were placed. */
@@ -33,7 +35,7 @@ function order(o) {
       h("span.soft", {}, `age ${clock(Math.max(0, age(o)))}`),
       h("span.promise", {}, late ? `late by ${clock(-promise)}` : `${clock(promise)} left`),
       may(`/v1/orders/${o.id}/cancellation`) && h("button.quiet", { onclick: () => cancelOrder(o), "aria-label": `cancel order ${o.id}` }, "Cancel")),
-    h("ul.chips", {}, o.pizzas.map(chip)),
+    h("ul.chips", {}, o.pizzas.map(p => chip(p, o))),
     o.discarded.length > 0 && h("small.warn", {}, `made again: ${o.discarded.map(d => plain(d.reason)).join(", ")}`));
 }
 
