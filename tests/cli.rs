@@ -10,13 +10,14 @@ use process::{Ended, Kitchen, brigade, free_address, run};
 use serde_json::Value;
 
 /// Every command and subcommand.
-const COMMANDS: [&str; 69] = [
+const COMMANDS: [&str; 70] = [
     "",
     "controller",
     "backend",
     "backend token",
     "backend register",
     "device",
+    "human",
     "broker",
     "demo",
     "simulate",

@@ -15,6 +15,7 @@ pub mod controller;
 pub mod ctl;
 pub mod demo;
 pub mod device;
+pub mod human;
 pub mod local;
 pub mod simulate;
 
@@ -34,6 +35,8 @@ enum Command {
     Backend(backend::Args),
     /// Run a line of simulated robots, ovens and cameras
     Device(device::Args),
+    /// Run the tablet of a person who works as a device of a kitchen
+    Human(human::Args),
     /// Run an MQTT broker, for tests and small sites
     Broker(broker::Args),
     /// Run a whole kitchen on this machine and cook some orders
@@ -70,6 +73,7 @@ pub fn main() -> ExitCode {
             Command::Controller(args) => controller::run(args).await,
             Command::Backend(args) => backend::run(args).await,
             Command::Device(args) => exit_code(device::run(args).await),
+            Command::Human(args) => exit_code(human::run(args).await),
             Command::Broker(args) => exit_code(broker::run(args).await),
             Command::Demo(args) => demo::run(args).await,
             Command::Simulate(args) => simulate::run(args).await,

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::session::Notice;
+use super::session::{Notice, Session};
 use crate::protocol::{Attempt, Condition, Facts, Fault, Hold, Lane, Millis, Mode, Observation, TaskStart};
 
 /// A machine, as the session sees it. No method may block.
@@ -43,6 +43,11 @@ pub trait Device: Send {
     fn notice(&mut self, now: Millis, notice: &Notice) {
         let _ = (now, notice);
     }
+
+    /// For displays: the session, after each step. A person sees at his tablet what he is asked.
+    fn look(&mut self, now: Millis, session: &Session) {
+        let _ = (now, session);
+    }
 }
 
 /// How a device is at this moment.
@@ -62,12 +67,14 @@ pub struct Status {
     pub errors: Vec<Fault>,
     /// Measurements.
     pub telem: Option<Map<String, Value>>,
+    /// None: what a lease names starts at once. Otherwise it waits until it is among these: a person has said that he begins it.
+    pub begins: Option<Vec<Attempt>>,
 }
 
 impl Default for Status {
     fn default() -> Self {
-        let (condition, holds, errors, telem) = (None, vec![], vec![], None);
-        Self { mode: Mode::Automatic, condition, estop: false, accepts: true, holds, errors, telem }
+        let (condition, holds, errors, telem, begins) = (None, vec![], vec![], None, None);
+        Self { mode: Mode::Automatic, condition, estop: false, accepts: true, holds, errors, telem, begins }
     }
 }
 

@@ -165,6 +165,7 @@ impl<D: Device> Runtime<D> {
         self.apply(now, outputs);
         let outputs = self.session.tick(now);
         self.apply(now, outputs);
+        self.device.look(now, &self.session);
     }
 
     fn apply(&mut self, now: Millis, outputs: Vec<Output>) {

@@ -10,12 +10,14 @@ mod memory;
 mod output;
 mod overdue;
 mod pulse;
+mod shown;
 mod task;
 mod tasks;
 #[cfg(test)]
 mod tests;
 
 pub use output::{Notice, Output};
+pub use shown::OpenTask;
 
 use self::holding::Holding;
 use self::memory::Memory;
@@ -147,6 +149,8 @@ impl Session {
                 Happening::Seen(observation) => self.say(observation),
             }
         }
+        // What a person says that he begins is nothing that the state shows.
+        self.status.begins.clone_from(&status.begins);
         if status != self.status {
             self.tasks.lanes_changed(&status.holds);
             self.overdue.lanes_changed(&status.holds);
@@ -327,7 +331,7 @@ impl Session {
 
     fn start_what_may(&mut self, now: Millis) {
         let is_ready = self.is_automatic() && !self.holding.is_held();
-        while let Some(task) = is_ready.then(|| self.tasks.start_next(now, &self.facts, &self.status.holds)).flatten() {
+        while let Some(task) = is_ready.then(|| self.tasks.start_next(now, &self.facts, &self.status)).flatten() {
             self.is_changed = true;
             self.out.push(Output::Start(task));
         }

@@ -22,11 +22,22 @@ pub(super) struct Pulse {
     unanswered: u32,
     /// The latest answered heartbeat: an answer to an earlier one is out of date.
     answered_seq: u64,
+    /// When the last answer came.
+    answered_at: Option<Millis>,
 }
 
 impl Pulse {
     pub(super) fn new(interval_ms: Millis) -> Self {
-        Self { interval_ms, seq: 0, sent: VecDeque::new(), next_at: 0, unanswered: 0, answered_seq: 0 }
+        let (sent, answered_at) = (VecDeque::new(), None);
+        Self { interval_ms, seq: 0, sent, next_at: 0, unanswered: 0, answered_seq: 0, answered_at }
+    }
+
+    pub(super) fn interval_ms(&self) -> Millis {
+        self.interval_ms
+    }
+
+    pub(super) fn answered_at(&self) -> Option<Millis> {
+        self.answered_at
     }
 
     pub(super) fn set_interval(&mut self, interval_ms: Millis) {
@@ -72,7 +83,7 @@ impl Pulse {
             return None;
         }
         self.answered_seq = lease.seq;
-        self.unanswered = 0;
+        (self.unanswered, self.answered_at) = (0, Some(now));
         let sent_at = if defect::is("lease-from-receipt") { now } else { sent_at };
         (now < sent_at.saturating_add(lease.l_ms)).then_some(sent_at)
     }

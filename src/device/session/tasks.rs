@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::super::firmware::End;
+use super::super::firmware::{End, Status};
+use super::shown::OpenTask;
 use super::task::{Task, fits};
 use crate::defect;
 use crate::protocol::{
@@ -161,9 +162,11 @@ impl Tasks {
     }
 
     /// Starts the first task that may start now, if any.
-    pub(super) fn start_next(&mut self, now: Millis, facts: &Facts, holds: &[Hold]) -> Option<TaskStart> {
-        let holds = self.named(holds);
-        let at = (0..self.tasks.len()).find(|at| self.may_start(&self.tasks[*at], now, facts, &holds))?;
+    pub(super) fn start_next(&mut self, now: Millis, facts: &Facts, status: &Status) -> Option<TaskStart> {
+        let holds = self.named(&status.holds);
+        let is_begun = |task: &Task| status.begins.as_ref().is_none_or(|begun| begun.contains(&task.attempt));
+        let may = |task: &Task| is_begun(task) && self.may_start(task, now, facts, &holds);
+        let at = self.tasks.iter().position(may)?;
         let task = &mut self.tasks[at];
         task.state = TaskState::Running;
         task.started_at = now;
@@ -274,6 +277,16 @@ impl Tasks {
     pub(super) fn named(&self, holds: &[Hold]) -> Vec<Hold> {
         let name = |hold: &Hold| hold.pizza.clone().or_else(|| self.names.get(&hold.lane).cloned());
         holds.iter().map(|hold| Hold { lane: hold.lane, pizza: name(hold) }).collect()
+    }
+
+    /// The tasks that are not over, for displays.
+    pub(super) fn open(&self) -> impl Iterator<Item = OpenTask> {
+        let open = |task: &Task| {
+            let ends_at = if task.state == TaskState::Waiting { Some(task.expires_at) } else { task.watchdog_at() };
+            let order = task.order.clone().filter(|_| !task.state.is_over())?;
+            Some(OpenTask { order, state: task.state, ends_at })
+        };
+        self.tasks.iter().filter_map(open)
     }
 
     /// The tasks as `state` shows them.

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::world::{Place, World};
@@ -18,7 +18,7 @@ use crate::tls::Dialer;
 const BACK_OFF: Duration = Duration::from_millis(500);
 
 /// What a foreign robot did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Deed {
     /// It began a task; a `prep` puts the dough into its gripper.
@@ -38,7 +38,7 @@ pub enum Deed {
 }
 
 /// One message on the world's topic.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ForeignFact {
     /// What happened.
     pub ev: Deed,
