@@ -16,13 +16,16 @@ const STAGES = [
 /** The whole line. */
 export function line() {
   if (!store.devices) return [h("p.soft", {}, "Asking the replica…")];
-  const pizzas = new Map((store.open ?? []).flatMap(o => o.pizzas.map(p => [p.id, p])));
+  const pizzas = idPizzas();
   const stages = STAGES.map(([kind, title, stage]) => [kind, title, stage, store.devices.filter(d => d.kind === kind && d.standing !== "RETIRED")]);
   return [h("div.line", {}, stages.filter(([, , , devices]) => devices.length).map(([kind, title, stage, devices]) =>
     h("section.stage", { key: kind, "aria-label": title, class: kind.replace(".", "-") },
       h("h3", {}, title, " ", h("small", {}, up(stage), waiting(kind))),
       h("div.devices", {}, devices.map(d => device(d, pizzas))))))];
 }
+
+/** The pizzas of the orders that were read, and those that were read by themselves. */
+export const idPizzas = () => new Map([...store.pizzas, ...(store.open ?? []).flatMap(o => o.pizzas.map(p => [p.id, p]))]);
 
 function up(stage) {
   const capacity = store.kitchen?.capacity[stage];
@@ -58,7 +61,7 @@ function lane(d, l, pizzas) {
   if (l.incident) return h("p.bad", { key: l.lane }, several, `waits for the answer to question ${l.incident}`);
   if (l.content === "unknown") return h("p.warn", { key: l.lane }, several, "something lies here");
   const attempt = /^(\S+?)-(.+)#/.exec(l.attempts[0] ?? ""), id = l.content ?? attempt?.[1];
-  const pizza = pizzas.get(id) ?? store.pizzas.get(id);
+  const pizza = pizzas.get(id);
   const step = attempt ? attempt[2].replaceAll("-", " ") : "holds it";
   return h("div.lane", { key: l.lane }, several,
     h("span.pizza", { title: `pizza ${id}` }, h("b", {}, pizza?.recipe ?? `pizza ${id}`), " ", h("small.soft", {}, pizza?.order ?? "")),
@@ -84,7 +87,7 @@ function bake(pizza) {
 const bar = (share, colour) => h("div.bar", { class: colour, style: { "--share": Math.min(1, Math.max(0, share)).toFixed(3) } });
 
 // A pizza was read with its order, or by itself.
-const ahead = (pizza, ms) => (pizza.at ? ms - (performance.now() - pizza.at) : left(ms, "open"));
+export const ahead = (pizza, ms) => (pizza.at ? ms - (performance.now() - pizza.at) : left(ms, "open"));
 const age = pizza => (pizza.at ? pizza.since_ms + (performance.now() - pizza.at) : since(pizza.since_ms, "open"));
 
 /** One sentence for who can't see the line. */

@@ -9,6 +9,7 @@ import { line, summary } from "./line.js";
 import { follow, link } from "./link.js";
 import { ended, incidents, orders, ready } from "./orders.js";
 import { listeners, pump, sample, store, told, whence } from "./store.js";
+import { wall } from "./wall.js";
 import { plain } from "./words.js";
 
 const at = id => document.getElementById(id);
@@ -33,6 +34,13 @@ function draw() {
   drawn = performance.now();
   patch(at("head"), head());
   fault();
+  if (view() === "wall") patch(at("wall"), wall());
+  else drawPage();
+  counts.draws += 1;
+  counts.drawMs = performance.now() - drawn;
+}
+
+function drawPage() {
   const questions = incidents();
   at("people").hidden = questions.length === 0 && !isTablet();
   patch(at("incidents"), questions.length ? questions : [h("p.soft", {}, "No open questions.")]);
@@ -44,11 +52,13 @@ function draw() {
     patch(at("cluster"), cluster());
     patch(at("ended"), ended());
   }
-  counts.draws += 1;
-  counts.drawMs = performance.now() - drawn;
 }
 
-const isTablet = () => location.hash === "#tablet";
+/** How it is shown: whole, for hands at a tablet, or for eyes at a wall. `?view=wall` is for screens that can't be told a fragment. */
+const view = () => (["#tablet", "#wall"].includes(location.hash) ? location.hash.slice(1) : location.hash === "" && new URLSearchParams(location.search).get("view") === "wall" ? "wall" : "whole");
+const isTablet = () => view() === "tablet";
+
+const VIEWS = [["whole", "#whole", "Whole page"], ["tablet", "#tablet", "Tablet"], ["wall", "#wall", "Wall"]];
 
 function head() {
   const k = store.kitchen;
@@ -61,7 +71,7 @@ function head() {
       may("/v1/kitchen/hold") && h("button.danger", { onclick: () => aboutKitchen(held ? "resume" : "hold") }, held ? "Resume all" : "Hold all"),
       may("/v1/kitchen/hold") && zones.length > 0 && h("button", { onclick: () => aboutZones(zones) }, "Zones"),
       may("/v1/kitchen/drain") && h("button", { onclick: () => aboutKitchen(k.draining ? "undrain" : "drain") }, k.draining ? "Take orders again" : "Take no orders"),
-      h("a", { href: isTablet() ? "#" : "#tablet" }, isTablet() ? "Whole page" : "Tablet"))].filter(Boolean);
+      ...VIEWS.filter(([name]) => name !== view()).map(([name, href, text]) => h("a", { key: name, href }, text)))].filter(Boolean);
 }
 
 /** What is shown may be old: nobody must act on it without knowing. */
@@ -76,7 +86,7 @@ function fault() {
 }
 
 function turn() {
-  document.body.classList.toggle("tablet", isTablet());
+  for (const name of ["tablet", "wall"]) document.body.classList.toggle(name, view() === name);
   changed();
 }
 

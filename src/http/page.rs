@@ -32,7 +32,7 @@ const fn script(path: &'static str, text: &'static str) -> File {
 
 const INDEX: File = File { path: "/", kind: HTML, text: include_str!("../../assets/kitchen.html") };
 
-const FILES: [File; 13] = [
+const FILES: [File; 14] = [
     File { path: "/brigade.css", kind: CSS, text: include_str!("../../assets/brigade.css") },
     File { path: "/kitchen.css", kind: CSS, text: include_str!("../../assets/kitchen.css") },
     script("/page/main.js", include_str!("../../assets/page/main.js")),
@@ -46,6 +46,7 @@ const FILES: [File; 13] = [
     script("/page/orders.js", include_str!("../../assets/page/orders.js")),
     script("/page/cluster.js", include_str!("../../assets/page/cluster.js")),
     script("/page/chart.js", include_str!("../../assets/page/chart.js")),
+    script("/page/wall.js", include_str!("../../assets/page/wall.js")),
 ];
 
 /// True for the path of the page or of one of its files. They hold no data: what they show they ask for with a token.
