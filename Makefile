@@ -29,7 +29,8 @@ fleet: missing ## Three kitchens behind a backend, all of it killed now and then
 power: missing ## Cut the power of kitchens under load; ROUNDS=100 SEED=7
 	POWER_ROUNDS=$(or $(ROUNDS),100) POWER_SEED=$(or $(SEED),$(shell date +%s)) $(CARGO) test --test power -- --nocapture every_acknowledged_order
 
-page: build ## The page in a Chromium, with a leader killed; screenshots in target/page (needs chromium and python3-websocket)
+page: build ## The pages in a Chromium: a leader killed, a wall, a person who takes over; screenshots in target/page
+	@scripts/install-missing page
 	python3 tests/page/run.py $(or $(CARGO_TARGET_DIR),target)/debug/brigade target/page
 
 conform: missing ## Every rule of the device protocol: devices that keep all of them, and 87 that break one each

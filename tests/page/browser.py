@@ -90,8 +90,8 @@ class Browser:
         raise TimeoutError(f"waited {limit_s} s in vain for: {what}")
 
     def key(self, name):
-        code = {"Tab": 9, "Enter": 13, "Escape": 27}[name]
-        text = {"text": "\r"} if name == "Enter" else {}
+        code = {"Tab": 9, "Enter": 13, "Escape": 27}.get(name) or ord(name.upper())
+        text = {"text": "\r"} if name == "Enter" else {"text": name} if len(name) == 1 else {}
         self.call("Input.dispatchKeyEvent", type="keyDown", key=name, code=name, windowsVirtualKeyCode=code, **text)
         self.call("Input.dispatchKeyEvent", type="keyUp", key=name, code=name, windowsVirtualKeyCode=code)
 

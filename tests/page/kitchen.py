@@ -105,6 +105,18 @@ class Kitchen:
         _, command = self.child("brigade device")
         return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
+    @contextlib.contextmanager
+    def person(self, name):
+        """The tablet of a person who works after the oven, in front of the demo's simulated ovens: its address, for a `with` block."""
+        _, command = self.child("brigade device")
+        where = [part for n, word in enumerate(command) if word in ("--kitchen", "--broker") for part in command[n:n + 2]]
+        command = [command[0], "human", "--id", name, "--listen", "127.0.0.1:0", "--simulated", *where]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+            try:
+                yield re.search(r"http://\S+", process.stdout.readline())[0]
+            finally:
+                process.terminate()
+
     def child(self, words):
         """Process id and command line."""
         tasks = f"/proc/{self.process.pid}/task"
@@ -114,6 +126,6 @@ class Kitchen:
             for pid in children:
                 with open(f"/proc/{pid}/cmdline") as file:
                     command = file.read().split("\0")[:-1]
-                if words in " ".join(command):
+                if words in " ".join([os.path.basename(command[0]), *command[1:]]) if command else False:
                     return int(pid), command
         raise AssertionError(f"no process of the demo has {words!r}")

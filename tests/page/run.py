@@ -16,6 +16,8 @@ FIRST_PAINT_MS_MAX = 300
 BYTES_MAX = 100_000
 BEHIND_MS_MAX = 1_000
 UPDATES_PER_S = 60
+# On a tablet of 10 inches with 1280 x 800 points a letter of this size is read from two metres.
+WALL_PX_MIN = 34
 
 LOADED = """performance.getEntriesByType('resource').filter(e => /\\.(js|css)$/.test(e.name)).reduce((sum, e) => sum + e.transferSize,
   performance.getEntriesByType('navigation')[0].transferSize)"""
@@ -202,6 +204,129 @@ def question_is_asked(browser, kitchen, folder):
     browser.size(1600, 1400)
 
 
+def bad_pizza(browser, kitchen):
+    """A person calls a pizza bad: it is made again, and his word stays with it."""
+    named = "document.querySelector('.chip .name')"
+    browser.wait_for("a pizza that is begun", f"{named} !== null")
+    browser.run(f"{named}.click()")
+    bad = browser.run("document.getElementById('dialog-title').textContent.split(' ')[1]")
+    browser.run(say("", "wrong topping"))
+    browser.wait_for("the dialog closes", "!document.getElementById('dialog').open")
+    word = kitchen.get(f"/v1/pizzas/{bad}")["word"]
+    assert word["reason"] == "wrong topping" and word["actor"].endswith("ann"), word
+    browser.wait_for("it is shown", "document.body.textContent.includes('made again: judged bad')")
+    print(f"pizza {bad} was called bad: made again")
+
+
+WALL_FITS = """(() => {
+    const wall = document.getElementById("wall"), size = e => parseFloat(getComputedStyle(e).fontSize);
+    const words = [...wall.querySelectorAll(".tile-word, .tile-count, .wall-next b, .wall-ready li")];
+    return { tiles: wall.querySelectorAll(".tile").length, smallest: Math.min(...words.map(size)),
+             over: Math.max(...[wall, ...wall.querySelectorAll(".tile, .wall-line, .wall-orders")].map(e => e.scrollHeight - e.clientHeight)), wide: document.documentElement.scrollWidth - innerWidth,
+             buttons: [...document.querySelectorAll("button")].filter(b => b.offsetParent).length };
+})()"""
+
+
+def wall(browser, kitchen, folder):
+    """In large type, whole on a tablet's screen, and without anything to press."""
+    browser.size(1280, 800)
+    for address in ["#wall", "?view=wall"]:
+        browser.open(kitchen.apis[kitchen.in_charge()] + "/" + address)
+        browser.wait_for("the tiles", "globalThis.brigade?.link.state === 'live' && document.querySelector('#wall .tile') !== null")
+        time.sleep(1.5)
+        fits = browser.run(WALL_FITS)
+        assert fits["smallest"] >= WALL_PX_MIN and fits["over"] <= 0 and fits["wide"] <= 0 and fits["buttons"] == 0, fits
+    print(f"wall: {fits['tiles']} tiles on 1280 x 800, what matters at {fits['smallest']:.0f} px and more")
+    for scheme in ["dark", "light"]:
+        browser.colours(scheme)
+        time.sleep(0.5)
+        browser.shoot(f"{folder}/wall-{scheme}.png")
+    browser.size(1600, 1400)
+
+
+def desk(state):
+    return f"document.body?.dataset.state === '{state}'"
+
+
+def shoot_desk(tablet, folder, name):
+    over = tablet.run("document.documentElement.scrollHeight - innerHeight")
+    assert over <= 0, f"{name} does not fit onto the screen: {over} px"
+    for scheme in ["dark", "light"]:
+        tablet.colours(scheme)
+        time.sleep(0.2)
+        tablet.shoot(f"{folder}/person-{name}-{scheme}.png")
+
+
+def person_takes_over(kitchen, folder):
+    """No robot after the oven works: a person does, at a tablet, by touch and by keys. When his page is closed he gets nothing."""
+    robots = [d["id"] for d in kitchen.get("/v1/devices?kind=robot.after_oven")["items"]]
+    with kitchen.person("ann") as address, Browser(1280, 800) as tablet:
+        tablet.open(address)
+        tablet.wait_for("a connection", "document.getElementById('light')?.textContent === 'Connected'")
+        shoot_desk(tablet, folder, "away")
+        slow_down(kitchen)
+        for robot in robots:
+            kitchen.ask(f"/v1/devices/{robot}/drain", {"actor": "test", "reason": "a person is here"})
+        tablet.key("s")
+        tablet.wait_for("he is expected to work", f"{desk('idle')} || {desk('waiting')}")
+        mode = lambda: kitchen.get("/v1/devices/ann")["mode"]
+        assert until(lambda: mode() == "AUTOMATIC", 10), mode()
+        packed = kitchen.get("/v1/statistics")["pizzas_packed"]
+        tablet.wait_for("something to do", desk("waiting"), limit_s=120)
+        shoot_desk(tablet, folder, "waiting")
+        before = tablet.run("brigade.desk.task.task")
+        tablet.call("Page.reload")
+        tablet.wait_for("the same after a reload", f"globalThis.brigade?.desk?.task?.task === '{before}' || !{desk('waiting')}")
+        work(tablet, folder)
+        assert until(lambda: kitchen.get("/v1/devices/ann")["successes_total"] >= 4, 60)
+        assert kitchen.get("/v1/statistics")["pizzas_packed"] > packed
+        tablet.open("about:blank")
+        took_s = until(lambda: mode() == "MANUAL", 20)
+        assert took_s and not tablet.faults, tablet.faults
+        print(f"a person took over: {kitchen.get('/v1/devices/ann')['successes_total']} steps done; his page was closed, and {took_s:.0f} s later he got nothing")
+    for robot in robots:
+        kitchen.ask(f"/v1/devices/{robot}/resume", {"actor": "test", "reason": "back"})
+
+
+def work(tablet, folder, limit_s=120):
+    """Does what the tablet says until two pizzas are packed: by touch first, then by keys. One step fails, with a reason."""
+    done, shot, begun = 0, False, time.monotonic()
+    while done < 4:
+        assert time.monotonic() - begun < limit_s, "he is given too little"
+        state, act = tablet.run("[document.body.dataset.state, brigade.desk?.task?.act]")
+        if state == "waiting":
+            tablet.run("document.querySelector('#buttons .good')?.click()") if done == 0 else tablet.key("s")
+        elif state == "running":
+            if not shot:
+                shoot_desk(tablet, folder, "running")
+                tablet.key("f")
+                tablet.wait_for("the reasons", "document.querySelectorAll('#buttons button').length > 2")
+                shoot_desk(tablet, folder, "failed")
+                tablet.key("b")
+                shot = True
+            tablet.run("document.querySelector('#buttons .good')?.click()") if done == 0 else tablet.key("d")
+            done += act in ("unload", "finish")
+        time.sleep(0.3)
+
+
+def slow_down(kitchen):
+    """A browser that is steered takes longer than a person: pizzas that burn late, and steps that may take a while."""
+    for recipe in kitchen.get("/v1/recipes")["items"]:
+        name = recipe.pop("id")
+        recipe.pop("version")
+        kitchen.put(f"/v1/recipes/{name}", {**recipe, "window_ms": 120_000, "transfer_ms": 5_000, "finish_ms": 10_000})
+
+
+def until(holds, limit_s):
+    """Seconds until it was so, or 0."""
+    begun = time.monotonic()
+    while time.monotonic() - begun < limit_s:
+        if holds():
+            return max(time.monotonic() - begun, 0.01)
+        time.sleep(0.1)
+    return 0
+
+
 def keys_are_enough(browser, folder):
     """Without a mouse: the focus is seen, stays while the page is drawn, and Enter and Escape open and close a dialog."""
     browser.run("document.getElementById('line-title').focus()")
@@ -241,6 +366,11 @@ def main(program, folder):
         pictures(browser, folder, "after-failover")
         lower_half(browser, folder)
         keeps_up(browser, kitchen)
+        bad_pizza(browser, kitchen)
+        wall(browser, kitchen, folder)
+        person_takes_over(kitchen, folder)
+        browser.open(next(api for api in kitchen.apis.values() if answers(api)))
+        browser.wait_for("the page is live", "globalThis.brigade?.link.state === 'live' && document.querySelector('.device') !== null")
         operator_acts(browser, kitchen)
         question_is_asked(browser, kitchen, folder)
         assert not browser.faults, browser.faults
