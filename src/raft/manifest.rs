@@ -2,7 +2,9 @@
 //!
 //! RocksDB opens no such database, and replicas that work in step may be hit at once. This finds the torn record, lets others look at the
 //! database without it, and cuts it off, with the file as it was kept beside the database. It cuts nothing else: a record that is
-//! damaged in any other way, or that anything follows, stays where it is and is refused. Called by `open` alone, which decides.
+//! damaged in any other way, or that anything follows, stays where it is and is refused. Zeros that reach beyond the record in which they
+//! begin are of several records, which may have been whole and counted on: without them a database opens that lacks whole tables, as the
+//! write-ahead log that they released is gone, and the log's end does not tell. Called by `open` alone, which decides.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -101,7 +103,7 @@ fn torn_at(bytes: &[u8]) -> Option<usize> {
         at += length;
     };
     let written = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-    let is_last = written > at && written < at + claimed;
+    let is_last = written > at && written < at + claimed && bytes.len() <= at + claimed;
     (is_last && bytes.len() - written >= ZEROS_MIN).then_some(at)
 }
 
@@ -146,14 +148,21 @@ mod tests {
     }
 
     #[test]
-    fn a_last_record_that_ends_in_zeros_is_torn_wherever_they_begin() {
-        for kept in 1..=58 {
+    fn a_last_record_that_ends_in_zeros_is_torn_wherever_they_begin_behind_its_length() {
+        for kept in 5..=58 {
             let (bytes, at) = torn(kept);
             assert_eq!(torn_at(&bytes), Some(at), "{kept} bytes of it were written");
         }
-        let (mut bytes, at) = torn(20);
-        bytes.extend([0; 4_096]);
-        assert_eq!(torn_at(&bytes), Some(at), "more of the file was promised");
+    }
+
+    #[test]
+    fn zeros_of_more_than_one_record_are_left_alone() {
+        let (mut bytes, _) = torn(20);
+        bytes.push(0);
+        assert_eq!(torn_at(&bytes), None, "what stood behind it may have been counted on");
+        for kept in 1..5 {
+            assert_eq!(torn_at(&torn(kept).0), None, "{kept} bytes do not tell how long it was");
+        }
     }
 
     #[test]
