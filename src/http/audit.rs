@@ -12,9 +12,9 @@ use crate::raft::RaftNode;
 
 use super::Api;
 use super::answer::Answer;
-use super::extract::{Consistency, Query};
+use super::extract::{Consistency, Query, page_limit};
 use super::moment::{Moment, moment};
-use super::problems::{Kind, Problem};
+use super::problems::Problem;
 use super::views::audit::{AuditPage, AuditView};
 use super::views::words::AuditOutcomeWord;
 
@@ -94,10 +94,7 @@ impl Wanted {
 #[utoipa::path(get, path = "/v1/audit", operation_id = "list_audit_records", tag = "access", params(AuditQuery),
     responses((status = 200, body = AuditPage), (status = 503, description = "storage")))]
 pub async fn list(State(api): State<Api>, Query(query): Query<AuditQuery>) -> Result<Answer<AuditPage>, Problem> {
-    let limit = query.limit.unwrap_or(50);
-    if !(1..=PAGE_MAX).contains(&limit) {
-        return Err(Problem::new(Kind::BadQuery, format!("limit is 1 to {PAGE_MAX}")));
-    }
+    let limit = page_limit(query.limit, 50, PAGE_MAX)?;
     let from = moment("from", query.from.as_deref())?.unwrap_or(0);
     let to = moment("to", query.to.as_deref())?.unwrap_or(u64::MAX);
     let seen = api.read(query.consistency, |kitchen, _| kitchen.meta().audited).await?;

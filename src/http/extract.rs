@@ -64,6 +64,16 @@ pub(super) fn parse_query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> 
     }
 }
 
+/// How many a page holds: what was asked for, or what is usual.
+pub(super) fn page_limit(asked: Option<usize>, usual: usize, max: usize) -> Result<usize, Problem> {
+    let limit = asked.unwrap_or(usual);
+    if (1..=max).contains(&limit) {
+        Ok(limit)
+    } else {
+        Err(Problem::new(Kind::BadQuery, format!("limit is 1 to {max}")))
+    }
+}
+
 /// How fresh an answer must be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]

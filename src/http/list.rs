@@ -11,7 +11,7 @@ use crate::raft::ArchiveRow;
 
 use super::Api;
 use super::answer::Answer;
-use super::extract::{Consistency, Query};
+use super::extract::{Consistency, Query, page_limit};
 use super::problems::{Kind, Problem};
 use super::views::order::{OrderPage, OrderView, StatusFilter};
 use super::views::words::StatusFilterWord;
@@ -81,10 +81,7 @@ struct Found {
 pub async fn list(State(api): State<Api>, Query(query): Query<ListQuery>) -> Result<Answer<OrderPage>, Problem> {
     let filter = query.status.as_deref().map_or(Ok(StatusFilter::All), str::parse);
     let filter = filter.map_err(|e| Problem::new(Kind::BadQuery, e))?;
-    let limit = query.limit.unwrap_or(50);
-    if !(1..=PAGE_MAX).contains(&limit) {
-        return Err(Problem::new(Kind::BadQuery, format!("limit is 1 to {PAGE_MAX}")));
-    }
+    let limit = page_limit(query.limit, 50, PAGE_MAX)?;
     let page = Page { filter, limit, cursor: query.cursor, direction: query.order };
     // Open ones first: what ends in between is found in both, and never in neither.
     let open = api.read(query.consistency, |kitchen, now| page.open(kitchen, now)).await?;

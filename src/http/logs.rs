@@ -14,8 +14,8 @@ use crate::raft::{EventsError, RaftNode};
 
 use super::Api;
 use super::answer::Answer;
-use super::extract::Query;
-use super::problems::{Kind, Problem};
+use super::extract::{Query, page_limit};
+use super::problems::Problem;
 use super::views::log::{LogPage, LogView};
 
 /// The most lines in a page; a page holds all lines of its last log index, and so may have a few more.
@@ -63,10 +63,7 @@ impl LogQuery {
 #[utoipa::path(get, path = "/v1/logs", operation_id = "list_logs", tag = "events", params(LogQuery),
     responses((status = 200, body = LogPage), (status = 503, description = "storage")))]
 pub async fn list(State(api): State<Api>, Query(query): Query<LogQuery>) -> Result<Answer<LogPage>, Problem> {
-    let limit = query.limit.unwrap_or(100);
-    if !(1..=PAGE_MAX).contains(&limit) {
-        return Err(Problem::new(Kind::BadQuery, format!("limit is 1 to {PAGE_MAX}")));
-    }
+    let limit = page_limit(query.limit, 100, PAGE_MAX)?;
     let (node, index) = (api.node().clone(), api.node().applied_index());
     let read = tokio::task::spawn_blocking(move || page(&node, &query, limit)).await.map_err(Problem::storage)?;
     Ok(Answer { body: read?, index, staleness: None, status: StatusCode::OK })
