@@ -7,6 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 
 /// For its owner's eyes alone.
 pub const PRIVATE: u32 = 0o600;
@@ -22,6 +23,11 @@ pub fn draw(prefix: &str) -> String {
 /// SHA-256, as 64 hexadecimal digits. What was drawn of 256 bits needs no slow hash.
 pub fn digest(text: &str) -> String {
     hex(&Sha256::digest(text.as_bytes()))
+}
+
+/// Whether two digests are the same, in a time that tells nothing of where they differ.
+pub fn is_same(one: &str, other: &str) -> bool {
+    one.as_bytes().ct_eq(other.as_bytes()).into()
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -28,7 +28,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("backend", &["protocol", "defect", "clock", "telemetry", "shutdown", "web", "tls", "secret"]),
-    ("device", &["protocol", "mqtt", "history", "defect", "clock", "telemetry", "shutdown", "web", "tls"]),
+    ("device", &["protocol", "mqtt", "history", "defect", "clock", "telemetry", "shutdown", "web", "tls", "secret"]),
     ("conform", &["protocol", "mqtt", "clock", "tls"]),
     ("history", &[]),
     ("simulate", &["kitchen"]),

@@ -14,13 +14,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
 
 use super::desk::{Refused, Shared, Word};
 use super::view::{View, Whose};
 use crate::clock;
 use crate::protocol::{Attempt, Id, Verdict};
+use crate::secret;
 use crate::web::{Document, parse_json};
 
 /// How long a page waits for a change, at most: less than what makes a silent page an absent person.
@@ -42,13 +41,13 @@ pub struct Doors {
     /// Names besides addresses and `localhost` under which the page may be opened.
     pub names: Vec<String>,
     /// What is kept of the token, where one is asked for.
-    pub token: Option<[u8; 32]>,
+    pub token: Option<String>,
 }
 
 impl Doors {
     /// What is kept of a token.
-    pub fn digest(token: &str) -> [u8; 32] {
-        Sha256::digest(token.as_bytes()).into()
+    pub fn digest(token: &str) -> String {
+        secret::digest(token)
     }
 }
 
@@ -228,7 +227,7 @@ fn is_ours(host: &str, names: &[String]) -> bool {
 async fn with_token(State(tablet): State<Tablet>, request: Request, next: Next) -> Response {
     let shown = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let shown = shown.and_then(|value| value.strip_prefix("Bearer ")).map(|token| Doors::digest(token.trim()));
-    let is_good = |kept: &[u8; 32]| shown.is_some_and(|shown| shown.ct_eq(kept).into());
+    let is_good = |kept: &String| shown.is_some_and(|shown| secret::is_same(&shown, kept));
     if tablet.doors.token.as_ref().is_none_or(is_good) {
         return next.run(request).await;
     }
