@@ -19,7 +19,7 @@ use figment::providers::{Env, Format, Toml};
 use serde::{Deserialize, Serialize};
 
 use crate::kitchen::recipe::built_in_menu;
-use crate::kitchen::{NodeId, Recipe, Settings};
+use crate::kitchen::{NodeId, Recipe, Rules, Settings};
 use crate::node::traces;
 use crate::tls::Dialer;
 use crate::{http, leader, protocol, raft, telemetry};
@@ -72,6 +72,9 @@ pub struct Config {
     /// Raised when devices obey another controller (after a restore, or a new cluster over old devices).
     #[serde(default = "one")]
     pub incarnation: u32,
+    /// The newest rules that this node goes by, to hold an upgrade back from what can't be undone; None: all that this program knows.
+    #[serde(default)]
+    pub rules_max: Option<u32>,
     /// Where this node adds what it did to a history that is judged later, for tests; None: nowhere, at no cost.
     #[serde(default)]
     pub history: Option<PathBuf>,
@@ -247,6 +250,7 @@ impl Config {
             snapshot_every: self.raft.snapshot_every,
             log_keep: self.raft.log_keep,
             free_min_bytes: self.storage.free_min_mb.saturating_mul(1 << 20),
+            rules_max: self.rules_max.map_or(Rules::NEWEST, |rules| Rules(rules).min(Rules::NEWEST)),
             ..raft::Options::new(self.kitchen.as_str(), self.node, &self.data_dir, peers)
         }
     }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use tracing_subscriber::EnvFilter;
 
-use crate::kitchen::{NodeId, Recipe, Refusal};
+use crate::kitchen::{NodeId, Recipe, Refusal, Rules};
 
 use super::{Config, Error, NodeConfig};
 
@@ -104,6 +104,11 @@ fn values(config: &Config, faults: &mut Vec<Error>) {
         incarnation == 0 || incarnation > INCARNATION_MAX,
         &format!("incarnation is {incarnation}: use 1 to {INCARNATION_MAX}"),
     );
+    let newest = Rules::NEWEST;
+    wrong(
+        config.rules_max.is_some_and(|rules| !(1..=newest.0).contains(&rules)),
+        &format!("rules_max: use 1 to {newest}, or leave it out for all that this program knows"),
+    );
     if let Err(error) = EnvFilter::try_new(&config.log.filter) {
         wrong(true, &format!("log.filter is {:?}: {error}. Use for example \"info,openraft=warn\"", config.log.filter));
     }
@@ -173,6 +178,12 @@ pub(super) fn notes(config: &Config) -> Vec<String> {
         note(true, format!("broker {url} is told to devices too: name it as they reach it"));
     }
     note(!config.data_dir.is_absolute(), "data_dir is relative: it depends on where the program is started".to_owned());
+    if let Some(rules) = config.rules_max {
+        note(
+            true,
+            format!("rules_max holds all replicas at rules {rules}: take it out when the upgrade has proved itself"),
+        );
+    }
     let speed = config.menu.speed;
     note(speed != 1, format!("menu.speed is {speed}: for demos and tests, never with real food"));
     notes

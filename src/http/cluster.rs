@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
-use crate::kitchen::{Act, Asked, Command, NodeId};
+use crate::kitchen::{Act, Asked, Command, Kitchen, NodeId};
 use crate::leader::Wish;
 use crate::raft::{Peer, Role, Status, TransferError};
 
@@ -30,6 +30,7 @@ pub async fn show(State(api): State<Api>) -> Answer<ClusterView> {
         cluster: options.cluster.clone(),
         kitchen: api.sources().cluster.kitchen.clone(),
         version: api.sources().cluster.version.clone(),
+        rules: api.node().with_kitchen(Kitchen::rules).0,
         seen_by: api.node().node_id(),
         leader: status.leader.as_ref().map(|l| l.node),
         term: status.term,
@@ -56,6 +57,7 @@ fn member(api: &Api, status: &Status, node: NodeId) -> MemberView {
         role: role_word(role).to_owned(),
         api: api.node().peers().remove(&node).map(|p| p.api),
         peer: status.voters.get(&node).cloned().unwrap_or_default(),
+        rules: api.node().watch_rules().borrow().get(&node).map(|rules| rules.0),
         stored,
         lag: stored.and_then(|stored| Some(status.last_log?.saturating_sub(stored))),
     }

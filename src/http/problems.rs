@@ -65,6 +65,8 @@ problem_kinds! {
     LastAdmin = 409 "last-admin" "This is the last admin's token",
     /// Members stay as they are.
     MembersUnchanged = 409 "members-unchanged" "The members stay as they are",
+    /// Some replica still runs an older program.
+    RulesTooOld = 409 "rules-too-old" "An upgrade is under way",
     /// The events are no longer in the ring.
     EventsGone = 410 "events-gone" "These events are gone",
     /// The body is larger than the limit.
@@ -247,6 +249,10 @@ impl From<ProposeError> for Problem {
             ProposeError::NoQuorum => Self::no_quorum(),
             ProposeError::Unknown => Self::outcome_unknown(),
             ProposeError::TooLarge { .. } => Self::new(Kind::TooLarge, format!("{error}: send less")),
+            ProposeError::RulesTooOld { needs, rules } => {
+                let detail = format!("{error}: see which replica holds them back in /v1/cluster, then try again");
+                Self::new(Kind::RulesTooOld, detail).with("needs", needs.0).with("rules", rules.0)
+            }
             ProposeError::Stopped => Self::stopping(),
         }
     }

@@ -159,6 +159,7 @@ fn named(command: &Command) -> Option<(&'static str, String, String)> {
         Command::NoteAct { act, .. } => Some(act_named(act)),
         Command::NoteTokenUse { .. }
         | Command::TakeCharge { .. }
+        | Command::RaiseRules { .. }
         | Command::RecordFacts { .. }
         | Command::RecordReport { .. }
         | Command::JudgeDevice { .. }

@@ -13,6 +13,7 @@ use super::incident::Decision;
 use super::recipe::{Recipe, Settings};
 use super::refusal::Refusal;
 use super::report::Report;
+use super::rules::Rules;
 
 /// What the Raft log holds: a command with the proposer's timestamp.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,6 +149,11 @@ pub enum Command {
         /// The kitchen's name, for its records; empty from an earlier release.
         #[serde(default)]
         kitchen: String,
+    },
+    /// Tenure: every member's program knows these rules, and all go by them from here on.
+    RaiseRules {
+        /// The new rules.
+        to: Rules,
     },
     /// Tenure: a device says who it is.
     RecordFacts {

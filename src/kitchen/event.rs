@@ -8,6 +8,7 @@ use super::ids::{DeviceId, Epoch, InstructionId, NodeId, OrderId, PizzaId, Token
 use super::order::OrderStatus;
 use super::pizza::{PizzaState, Spoiled};
 use super::report::AttemptId;
+use super::rules::Rules;
 
 /// A fact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +20,11 @@ pub enum Event {
         node: NodeId,
         /// Its epoch.
         epoch: Epoch,
+    },
+    /// The replicas go by newer rules from here on.
+    RulesRaised {
+        /// The new ones.
+        rules: Rules,
     },
     /// An order was accepted.
     OrderAccepted {

@@ -26,7 +26,8 @@ impl Kitchen {
     /// Refuses what a tenure proposes after it is over. Clients' and operators' entries carry no epoch.
     pub(super) fn check_epoch(&self, entry: &Entry) -> Result<(), Refusal> {
         let of_tenure = match entry.command {
-            Command::RecordFacts { .. }
+            Command::RaiseRules { .. }
+            | Command::RecordFacts { .. }
             | Command::RecordReport { .. }
             | Command::JudgeDevice { .. }
             | Command::DeadlinesDue

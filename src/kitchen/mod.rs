@@ -43,6 +43,7 @@ pub mod remake;
 pub mod report;
 pub mod reports;
 pub mod rows;
+pub mod rules;
 pub mod schedule;
 pub mod shelves;
 pub mod spoil;
@@ -75,6 +76,7 @@ pub use recipe::{Gate, Recipe, Settings};
 pub use refusal::Refusal;
 pub use report::{AttemptId, CommandResult, Condition, Content, Job, Mode, Report, TaskId, TaskReport, TaskState};
 pub use rows::{Archive, BadRow, Row};
+pub use rules::Rules;
 pub use status::KitchenStatus;
 pub use vocabulary::{Action, DeviceKind, Verdict};
 
@@ -99,6 +101,9 @@ pub struct Applied {
 /// What is neither order, pizza nor device. Written with every entry, so it is small.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Meta {
+    /// By which rules apply works.
+    #[serde(default)]
+    pub rules: Rules,
     /// The replicated time of the last entry.
     pub now: Millis,
     /// Wall time of the last entry, for people.
@@ -274,6 +279,7 @@ impl Kitchen {
                 self.name_kitchen(kitchen);
                 self.take_charge(*node, *incarnation, *gap_measured)
             }
+            Command::RaiseRules { to } => Ok(self.raise_rules(*to)),
             Command::RecordFacts { device, boot, facts } => self.record_facts(device, *boot, facts),
             Command::RecordReport { device, report } => self.record_report(device, report),
             Command::JudgeDevice { device, life, named } => self.judge_device(device, *life, named),

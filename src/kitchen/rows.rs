@@ -2,10 +2,10 @@
 //!
 //! A row is a version byte and MessagePack with names, so that a later release can read it and a wrong type can't.
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
-use super::Kitchen;
+use super::{Kitchen, Rules};
 
 /// Version of the rows' encoding.
 const VERSION: u8 = 1;
@@ -111,6 +111,21 @@ fn key<K: Serialize>(table: RowKey, key: &K) -> Vec<u8> {
     bytes
 }
 
+/// The key of the row that says which rules hold.
+pub fn meta_key() -> Vec<u8> {
+    key(RowKey::Meta, &0u8)
+}
+
+/// The rules that hold, from that row.
+pub fn rules_in(meta: &[u8]) -> Result<Rules, String> {
+    #[derive(Deserialize)]
+    struct Said {
+        #[serde(default)]
+        rules: Rules,
+    }
+    decode::<Said>(meta).map(|said| said.rules)
+}
+
 /// Calls a macro for every table with its row key.
 macro_rules! each_table {
     ($do:ident) => {
@@ -147,7 +162,7 @@ impl Kitchen {
 
     /// Every row: what a snapshot holds.
     pub fn rows(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
-        let mut rows = vec![(key(RowKey::Meta, &0u8), encode(&self.meta))];
+        let mut rows = vec![(meta_key(), encode(&self.meta))];
         macro_rules! list {
             ($table:ident, $field:ident) => {
                 rows.extend(self.$field.iter().map(|(k, row)| (key(RowKey::$table, k), encode(row))));

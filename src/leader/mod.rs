@@ -14,6 +14,7 @@ pub mod link;
 pub mod memory;
 pub mod monitor;
 mod room;
+pub mod rules;
 mod serve;
 mod status;
 pub mod tenure;

@@ -21,7 +21,7 @@ use super::lease::QuorumLease;
 use super::link::{Connections, Links};
 use super::memory::Memory;
 use super::witness::Witness;
-use super::{Options, Status, Wish, backend_sync, deadlines, serve};
+use super::{Options, Status, Wish, backend_sync, deadlines, rules, serve};
 
 /// Why a tenure ended.
 #[derive(Debug)]
@@ -161,6 +161,7 @@ impl Tenure {
         tasks.spawn(serve::dispatch(shared.clone()));
         tasks.spawn(deadlines::run(shared.node.clone(), shared.epoch));
         tasks.spawn(backend_sync::run(shared.clone()));
+        tasks.spawn(rules::run(shared.clone()));
         let mut wish = tokio::spawn(serve::monitor(shared.clone()));
         let end = tokio::select! {
             () = serve::intake(shared, &mut connections.inbox) => EndOfTenure::Broken,

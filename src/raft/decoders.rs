@@ -11,7 +11,7 @@ use proptest::sample::Index;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::kitchen::{Command, Entry, Epoch, NewOrder, NewToken, Role};
+use crate::kitchen::{Command, Entry, Epoch, NewOrder, NewToken, Role, Rules};
 
 use super::codec::{decode, encode};
 use super::identity::{Identity, VoteSeen};
@@ -162,7 +162,7 @@ static SNAPSHOT: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let path = dir.path().join("s");
     let meta = SnapshotMeta { last_log_id: Some(log_id(7)), ..SnapshotMeta::default() };
     let file = File::create(&path).expect("it can be created");
-    let mut writer = SnapshotWriter::new(file, "c", &meta).expect("it can be written");
+    let mut writer = SnapshotWriter::new(file, "c", &meta, Rules::FIRST).expect("it can be written");
     for n in 0..20u8 {
         writer.row(Part::State, &[b'o', n], &[n; 30]).expect("it can be written");
     }

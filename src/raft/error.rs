@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::kitchen::NodeId;
+use crate::kitchen::{NodeId, Rules};
 
 use super::identity;
 use super::status::LeaderInfo;
@@ -44,6 +44,17 @@ pub enum Error {
     /// The rows of the state can't be read by this program.
     #[error("the state can't be loaded: {0}")]
     State(#[from] crate::kitchen::BadRow),
+    /// The kitchen goes by rules that this program does not know, or was told not to.
+    #[error(
+        "the kitchen goes by rules {found}, and this replica knows them up to {known}: start the release that wrote this directory, or \
+         a newer one (and take rules_max out of the configuration, if it is there). Nothing was changed"
+    )]
+    NewerRules {
+        /// The kitchen's.
+        found: Rules,
+        /// This replica's newest.
+        known: Rules,
+    },
     /// openraft did not start.
     #[error("raft did not start: {0}")]
     Raft(String),
@@ -83,6 +94,16 @@ pub enum ProposeError {
         bytes: usize,
         /// The limit.
         bytes_max: usize,
+    },
+    /// The command is of newer rules than those that hold. It was not appended.
+    #[error(
+        "this needs rules {needs}, and the kitchen goes by rules {rules} until every replica's program knows newer ones"
+    )]
+    RulesTooOld {
+        /// The rules that first have it.
+        needs: Rules,
+        /// Those that hold.
+        rules: Rules,
     },
     /// The replica is shutting down, or stopped by an error.
     #[error("this replica has stopped")]

@@ -129,6 +129,7 @@ mod tests {
     use super::super::snapshot_file::SnapshotWriter;
     use super::super::types::LogId;
     use super::*;
+    use crate::kitchen::Rules;
 
     type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
 
@@ -138,7 +139,7 @@ mod tests {
 
     fn opened(dir: &Path) -> (Store, Shelf) {
         let store = Store::open(&dir.join("db"), true, Fatal::default()).unwrap();
-        (store, Shelf::open(dir.join("snapshots"), "c", None).unwrap())
+        (store, Shelf::open(dir.join("snapshots"), "c", Rules::NEWEST, None).unwrap())
     }
 
     fn fill(store: &Store, family: &str, rows: &Pairs) {
@@ -156,7 +157,7 @@ mod tests {
         let applied = LogId { index: 77, ..openraft::testing::log_id::<super::super::types::Types>(3, 1, 0) };
         let meta = SnapshotMeta { last_log_id: Some(applied), ..SnapshotMeta::default() };
         let file = shelf.temporary().unwrap();
-        let mut writer = SnapshotWriter::new(File::create(file.path()).unwrap(), "c", &meta).unwrap();
+        let mut writer = SnapshotWriter::new(File::create(file.path()).unwrap(), "c", &meta, Rules::FIRST).unwrap();
         state.iter().for_each(|(key, value)| writer.row(Part::State, key, value).unwrap());
         archive.iter().for_each(|(key, value)| writer.row(Part::Archive, key, value).unwrap());
         writer.finish().unwrap();
@@ -178,7 +179,7 @@ mod tests {
             name
         };
         let store = Store::open(&dir.path().join("db"), false, Fatal::default()).unwrap();
-        let shelf = Shelf::open(dir.path().join("snapshots"), "c", Some(&name)).unwrap();
+        let shelf = Shelf::open(dir.path().join("snapshots"), "c", Rules::NEWEST, Some(&name)).unwrap();
         resume(&store, &shelf).unwrap();
         assert_eq!(rows(&store, STATE), state);
         assert_eq!(rows(&store, ARCHIVE), archive);
@@ -199,7 +200,7 @@ mod tests {
         let last = bytes.len() - 1;
         bytes[last] ^= 1;
         std::fs::write(&path, bytes).unwrap();
-        assert!(Shelf::open(dir.path().join("snapshots"), "c", Some(&name)).is_err());
+        assert!(Shelf::open(dir.path().join("snapshots"), "c", Rules::NEWEST, Some(&name)).is_err());
         assert!(path.exists(), "evidence stays");
     }
 

@@ -24,6 +24,7 @@ mod node;
 mod observer;
 mod open;
 mod options;
+mod peer_rules;
 mod propose;
 mod replica;
 pub mod server;

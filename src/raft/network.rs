@@ -26,6 +26,7 @@ use crate::tls::Dialer;
 use super::codec;
 use super::disks::Disks;
 use super::options::Options;
+use super::peer_rules::PeerRules;
 use super::snapshot::SnapshotFile;
 use super::types::{Peer, Types, Vote};
 use super::wire::{self, Refused};
@@ -39,12 +40,13 @@ pub(crate) struct Network {
     heartbeats: Client,
     snapshots: Client,
     disks: Arc<Disks>,
+    rules: Arc<PeerRules>,
     scheme: &'static str,
 }
 
 impl Network {
     /// Clients of this node. Nothing is connected yet.
-    pub fn new(options: &Options, disks: Arc<Disks>) -> reqwest::Result<Self> {
+    pub fn new(options: &Options, disks: Arc<Disks>, rules: Arc<PeerRules>) -> reqwest::Result<Self> {
         Ok(Self {
             cluster: options.cluster.clone(),
             node: options.node_id,
@@ -53,6 +55,7 @@ impl Network {
             heartbeats: client(&options.dialer)?,
             snapshots: client(&options.dialer)?,
             disks,
+            rules,
             scheme: options.dialer.scheme(),
         })
     }
@@ -66,6 +69,7 @@ impl Network {
             url: format!("{}://{}", self.scheme, peer.peer),
             append_deadline: self.append_deadline,
             disks: self.disks.clone(),
+            rules: self.rules.clone(),
         }
     }
 
@@ -106,6 +110,7 @@ pub(crate) struct PeerClient {
     url: String,
     append_deadline: Duration,
     disks: Arc<Disks>,
+    rules: Arc<PeerRules>,
 }
 
 /// Why there is no answer.
@@ -125,7 +130,8 @@ impl PeerClient {
         let request = request.header(wire::CLUSTER_HEADER, &self.cluster).header(wire::TO_HEADER, self.target);
         let request = request.header(wire::FROM_HEADER, self.node).header(wire::DISK_HEADER, self.disks.own());
         let (edition, seen) = (self.disks.own_edition(), self.disks.edition_of(self.target));
-        request.header(wire::EDITION_HEADER, edition).header(wire::SEEN_HEADER, seen)
+        let request = request.header(wire::EDITION_HEADER, edition).header(wire::SEEN_HEADER, seen);
+        request.header(wire::RULES_HEADER, self.rules.own().0)
     }
 
     async fn call<B: Serialize, A: DeserializeOwned>(
@@ -157,12 +163,15 @@ impl PeerClient {
         let says = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let (disk, edition) = (says(wire::DISK_HEADER).to_owned(), says(wire::EDITION_HEADER).parse().unwrap_or(0));
         self.disks.is_seen_at(says(wire::SEEN_HEADER).parse().unwrap_or(0)).map_err(Unanswered::Refused)?;
+        let rules = response.headers().get(wire::RULES_HEADER).and_then(|value| value.to_str().ok());
+        let rules = rules.map(str::to_owned);
         let body = response.bytes().await.map_err(|e| failed(e, limit))?;
         if !status.is_success() {
             let refused = serde_json::from_slice(&body).map(Unanswered::Refused);
             return Err(refused.unwrap_or_else(|_| Unanswered::Failed(format!("status {status}"))));
         }
         self.disks.learn(self.target, &disk, edition).map_err(Unanswered::Refused)?;
+        self.rules.hear(self.target, rules.as_deref());
         codec::decode(&body).map_err(|e| Unanswered::Failed(e.to_string()))
     }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use openraft::async_runtime::watch::WatchReceiver;
 use tokio::sync::{broadcast, watch};
 
-use crate::kitchen::{Kitchen, Millis, NodeId};
+use crate::kitchen::{Kitchen, Millis, NodeId, Rules};
 
 use super::archive::{self, ArchiveRow};
 use super::clock::{Anchor, SleepGuard};
@@ -23,6 +23,7 @@ use super::fatal::Fatal;
 use super::network::Network;
 use super::open::{self, Opened};
 use super::options::Options;
+use super::peer_rules::PeerRules;
 use super::replica::Replica;
 use super::shelf::Shelf;
 use super::space;
@@ -44,6 +45,7 @@ pub(super) struct Inner {
     replica: Arc<Replica>,
     shelf: Arc<Shelf>,
     disks: Arc<Disks>,
+    rules: Arc<PeerRules>,
     /// Emptied by `shutdown`, so that the database is closed before the process ends.
     store: Mutex<Option<Arc<Store>>>,
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -66,14 +68,15 @@ impl RaftNode {
         let opened = opened.map_err(|e| Error::Raft(e.to_string()))??;
         let failed = |e: &dyn std::fmt::Display| Error::Raft(e.to_string());
         let Opened { store, replica, shelf, log, state_machine, writer, disks } = opened;
-        let network = || Network::new(&options, disks.clone()).map_err(|e| failed(&e));
+        let rules = Arc::new(PeerRules::new(options.node_id, options.rules_max));
+        let network = || Network::new(&options, disks.clone(), rules.clone()).map_err(|e| failed(&e));
         let (network, for_raft) = (network()?, network()?);
         let raft = Raft::new(options.node_id, config, for_raft, log, state_machine).await.map_err(|e| failed(&e))?;
         let status = Arc::new(watch::Sender::new(Status::default()));
         tokio::spawn(status::follow(raft.metrics(), status.clone(), fatal.clone()));
         let (store, writer) = (Mutex::new(Some(store)), Mutex::new(Some(writer)));
         let sleep = SleepGuard::default();
-        let inner = Inner { options, raft, network, replica, shelf, disks, store, writer, status, sleep, fatal };
+        let inner = Inner { options, raft, network, replica, shelf, disks, rules, store, writer, status, sleep, fatal };
         let inner = Arc::new(inner);
         space::watch(&inner);
         Ok(Self(inner))
@@ -222,6 +225,16 @@ impl RaftNode {
 
     pub(crate) fn disks(&self) -> &Disks {
         &self.0.disks
+    }
+
+    pub(crate) fn peer_rules(&self) -> &PeerRules {
+        &self.0.rules
+    }
+
+    /// The newest rules that each replica goes by, as far as this one has heard from the program that runs there now, with a wake-up
+    /// whenever that changes.
+    pub fn watch_rules(&self) -> watch::Receiver<BTreeMap<NodeId, Rules>> {
+        self.0.rules.watch()
     }
 
     pub(crate) fn fatal_reason(&self) -> Option<Arc<str>> {

@@ -6,6 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use crate::kitchen::{Rules, rows};
+
+use super::codec;
 use super::disks::{Disks, Own};
 use super::error::Error;
 use super::fatal::Fatal;
@@ -17,7 +20,7 @@ use super::options::Options;
 use super::replica::Replica;
 use super::shelf::Shelf;
 use super::state_machine::StateMachine;
-use super::store::{Store, is_damage, key};
+use super::store::{STATE, Store, is_damage, key};
 use super::types::{LogId, Vote};
 use super::writer::Writer;
 
@@ -50,7 +53,17 @@ fn open_directory(options: &Options, fatal: &Fatal) -> Result<Opened, Error> {
     let store = open_database(&db, identity.identity(), fatal).map_err(damaged)?;
     let found = found(&store).map_err(damaged)?;
     identity.identity().verify(&found)?;
+    let (rules, known) = (rules(&store).map_err(damaged)?, options.rules_max);
+    if rules > known {
+        return Err(Error::NewerRules { found: rules, known });
+    }
     load(options, Arc::new(store), identity, found.last_log).map_err(damaged)
+}
+
+/// The rules that the kitchen in this database goes by.
+fn rules(store: &Store) -> io::Result<Rules> {
+    let meta = store.get(STATE, &rows::meta_key())?;
+    meta.map_or(Ok(Rules::FIRST), |row| rows::rules_in(&row).map_err(codec::invalid))
 }
 
 /// Opens the database; without the end of its write-ahead log, if that is damaged and nobody was answered for it.
@@ -117,13 +130,14 @@ fn found(store: &Store) -> io::Result<Found> {
 
 fn load(options: &Options, store: Arc<Store>, identity: IdentityFile, last_log: Option<u64>) -> io::Result<Opened> {
     let installing: Option<String> = store.meta(key::INSTALLING)?;
-    let shelf = Shelf::open(options.data_dir.join("snapshots"), &options.cluster, installing.as_deref())?;
+    let shelf =
+        Shelf::open(options.data_dir.join("snapshots"), &options.cluster, options.rules_max, installing.as_deref())?;
     install::resume(&store, &shelf)?;
     let applied: Option<LogId> = store.meta(key::APPLIED)?;
     let kitchen = install::load_kitchen(&store)?;
     let replica = Arc::new(Replica::new(kitchen, applied.map_or(0, |id| id.index), last_log));
     let shelf = Arc::new(shelf);
-    let state_machine = StateMachine::new(store.clone(), replica.clone(), shelf.clone(), options.observer.clone())?;
+    let state_machine = StateMachine::new(store.clone(), replica.clone(), shelf.clone(), options)?;
     let own = Own { node: options.node_id, disk: identity.identity().disk.clone(), edition: identity.edition() };
     let disks = Arc::new(Disks::load(&store, own)?);
     let (handle, writer) = Writer::start(store.clone(), identity);

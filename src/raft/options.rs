@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::kitchen::NodeId;
+use crate::kitchen::{NodeId, Rules};
 use crate::tls::Dialer;
 
 use super::error::Error;
@@ -41,6 +41,8 @@ pub struct Options {
     pub free_min_bytes: u64,
     /// How other replicas are reached.
     pub dialer: Dialer,
+    /// The newest rules that this replica goes by: all that its program knows, or less while an upgrade is held back.
+    pub rules_max: Rules,
     /// Who is told what each entry did; None: nobody, at no cost.
     pub observer: Option<Arc<dyn Observer>>,
 }
@@ -67,6 +69,7 @@ impl Options {
             snapshot_bytes_max: 8 << 30,
             free_min_bytes: 256 << 20,
             dialer: Dialer::plain(),
+            rules_max: Rules::NEWEST,
             observer: None,
         }
     }

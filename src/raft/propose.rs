@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::clock::wall_ms;
 use crate::defect;
-use crate::kitchen::{Asked, Command, Entry, Epoch, Event, Reply};
+use crate::kitchen::{Asked, Command, Entry, Epoch, Event, Kitchen, Reply};
 
 use super::codec;
 use super::error::{ProposeError, ReadError};
@@ -78,7 +78,9 @@ impl RaftNode {
                 Ok(Proposed { reply: Reply::InCharge { epoch }, index, .. }) => return Ok((epoch, index)),
                 Ok(_) => return Err(ProposeError::Unknown),
                 Err(error) if tries_left == 0 || !self.is_leading() => return Err(error),
-                Err(error @ (ProposeError::Stopped | ProposeError::TooLarge { .. })) => return Err(error),
+                Err(
+                    error @ (ProposeError::Stopped | ProposeError::TooLarge { .. } | ProposeError::RulesTooOld { .. }),
+                ) => return Err(error),
                 Err(_) => sleep(Duration::from_millis(RETRY_MS)).await,
             }
         }
@@ -91,6 +93,10 @@ impl RaftNode {
         asked: Option<Asked>,
     ) -> Result<Proposed, ProposeError> {
         let limit = Instant::now() + self.options().propose_limit;
+        let (needs, rules) = (command.since(), self.with_kitchen(Kitchen::rules));
+        if needs > rules && self.is_leading() {
+            return Err(ProposeError::RulesTooOld { needs, rules });
+        }
         let mut entry = Entry { at: 0, wall: 0, epoch, asked, command };
         let (bytes, bytes_max) = (codec::encode(&entry).len(), Options::COMMAND_BYTES_MAX);
         if bytes > bytes_max {

@@ -64,6 +64,7 @@ async fn admit(State(node): State<RaftNode>, request: Request, next: Next) -> Re
         response.headers_mut().insert(wire::DISK_HEADER, disk);
     }
     // After the request: what it made this replica promise is in.
+    response.headers_mut().insert(wire::RULES_HEADER, HeaderValue::from(node.peer_rules().own().0));
     response.headers_mut().insert(wire::EDITION_HEADER, HeaderValue::from(node.disks().own_edition()));
     // A node of another cluster that has the same number is not meant.
     let seen = if is_ours { node.disks().edition_of(from) } else { 0 };
@@ -86,7 +87,9 @@ fn admitted(node: &RaftNode, headers: &HeaderMap) -> Result<(), Refused> {
     let from = says(wire::FROM_HEADER).and_then(|from| from.parse().ok()).zip(says(wire::DISK_HEADER));
     let (from, disk) = from.ok_or_else(|| Refused::BadBody { why: "the sender does not say who it is".to_owned() })?;
     node.disks().is_seen_at(number(headers, wire::SEEN_HEADER))?;
-    node.disks().admit(from, disk, number(headers, wire::EDITION_HEADER))
+    node.disks().admit(from, disk, number(headers, wire::EDITION_HEADER))?;
+    node.peer_rules().hear(from, says(wire::RULES_HEADER));
+    Ok(())
 }
 
 /// The number in a header; 0 without one.

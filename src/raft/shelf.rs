@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::kitchen::Rules;
+
+use super::error::Error;
 use super::identity::sync_directory;
 use super::snapshot::SnapshotFile;
 use super::snapshot_file::SnapshotReader;
@@ -21,6 +24,7 @@ const SUFFIX: &str = "snapshot";
 pub(crate) struct Shelf {
     dir: PathBuf,
     cluster: String,
+    rules_max: Rules,
     /// The newest complete one. Files are named, opened and removed under this lock.
     current: Mutex<Option<SnapshotMeta>>,
     temporaries: AtomicU64,
@@ -29,13 +33,13 @@ pub(crate) struct Shelf {
 impl Shelf {
     /// Opens the directory and removes what was not finished, and what is damaged. A damaged snapshot is no loss: its rows are
     /// in the database, and openraft asks for a new one. `keep` is being installed: it must stay as it is.
-    pub fn open(dir: PathBuf, cluster: &str, keep: Option<&str>) -> io::Result<Self> {
+    pub fn open(dir: PathBuf, cluster: &str, rules_max: Rules, keep: Option<&str>) -> io::Result<Self> {
         let is_new = !dir.exists();
         fs::create_dir_all(&dir)?;
         // A power cut must not take the directory away from under a snapshot that is being installed.
         dir.parent().filter(|_| is_new).map_or(Ok(()), sync_directory)?;
         let (current, temporaries) = (Mutex::new(None), AtomicU64::new(0));
-        let shelf = Self { dir, cluster: cluster.to_owned(), current, temporaries };
+        let shelf = Self { dir, cluster: cluster.to_owned(), rules_max, current, temporaries };
         let mut whole: Vec<SnapshotMeta> = vec![];
         for entry in fs::read_dir(&shelf.dir)? {
             let (path, name) = entry.map(|e| (e.path(), e.file_name().to_string_lossy().into_owned()))?;
@@ -116,6 +120,10 @@ impl Shelf {
         let reader = SnapshotReader::open(File::open(path)?)?;
         if reader.cluster != self.cluster {
             return Err(super::codec::invalid(format!("it was made in cluster {:?}", reader.cluster)));
+        }
+        let (found, known) = (reader.rules, self.rules_max);
+        if found > known {
+            return Err(io::Error::other(Error::NewerRules { found, known }));
         }
         reader.verify()
     }

@@ -14,6 +14,8 @@ use openraft::alias::SnapshotOf;
 use rocksdb::{IteratorMode, SnapshotWithThreadMode};
 use tokio::sync::oneshot;
 
+use crate::kitchen::{Rules, rows};
+
 use super::codec;
 use super::shelf::Shelf;
 use super::snapshot_file::{Part, SnapshotWriter};
@@ -106,7 +108,8 @@ impl RaftSnapshotBuilder<Types> for SnapshotBuilder {
 fn build(store: &Store, view: &View<'_>, shelf: &Shelf) -> Built {
     let meta = meta(store, view)?;
     let file = shelf.temporary()?;
-    let mut writer = SnapshotWriter::new(File::create(file.path())?, shelf.cluster(), &meta)?;
+    let rules = rules(store, view)?;
+    let mut writer = SnapshotWriter::new(File::create(file.path())?, shelf.cluster(), &meta, rules)?;
     for (part, family) in [(Part::State, STATE), (Part::Archive, ARCHIVE)] {
         for row in view.iterator_cf(store.cf(family), IteratorMode::Start) {
             let (key, value) = row.map_err(io::Error::other)?;
@@ -126,4 +129,10 @@ fn meta(store: &Store, view: &View<'_>) -> io::Result<SnapshotMeta> {
     let applied = record(key::APPLIED)?.map(|bytes| codec::decode(&bytes)).transpose()?;
     let membership = record(key::MEMBERSHIP)?.map(|bytes| codec::decode(&bytes)).transpose()?;
     Ok(SnapshotMeta { last_log_id: applied, last_membership: membership.unwrap_or_default() })
+}
+
+/// The rules that held when the view was taken.
+fn rules(store: &Store, view: &View<'_>) -> io::Result<Rules> {
+    let row = view.get_cf(store.cf(STATE), rows::meta_key()).map_err(io::Error::other)?;
+    row.map_or(Ok(Rules::FIRST), |row| rows::rules_in(&row).map_err(codec::invalid))
 }

@@ -9,6 +9,8 @@ use std::io::{self, BufReader, BufWriter, ErrorKind, Read, Write};
 
 use serde::{Deserialize, Serialize};
 
+use crate::kitchen::Rules;
+
 use super::codec;
 use super::types::SnapshotMeta;
 
@@ -50,6 +52,9 @@ pub(crate) enum Part {
 struct Header {
     cluster: String,
     meta: SnapshotMeta,
+    /// The rules that held when it was made: who does not know them must not read on.
+    #[serde(default)]
+    rules: Rules,
 }
 
 #[derive(Serialize, Deserialize, PartialEq)]
@@ -66,11 +71,12 @@ pub(crate) struct SnapshotWriter {
 }
 
 impl SnapshotWriter {
-    pub fn new(file: File, cluster: &str, meta: &SnapshotMeta) -> io::Result<Self> {
+    pub fn new(file: File, cluster: &str, meta: &SnapshotMeta, rules: Rules) -> io::Result<Self> {
         let mut file = BufWriter::new(file);
         file.write_all(MAGIC)?;
         let mut writer = Self { file, frames: 0, part: Part::State, pending: vec![] };
-        writer.frame(HEADER, &codec::encode(&Header { cluster: cluster.to_owned(), meta: meta.clone() }))?;
+        let header = Header { cluster: cluster.to_owned(), meta: meta.clone(), rules };
+        writer.frame(HEADER, &codec::encode(&header))?;
         Ok(writer)
     }
 
@@ -118,6 +124,8 @@ pub(crate) struct SnapshotReader {
     pub meta: SnapshotMeta,
     /// The cluster that it was made in.
     pub cluster: String,
+    /// The rules that held.
+    pub rules: Rules,
 }
 
 impl SnapshotReader {
@@ -132,8 +140,8 @@ impl SnapshotReader {
         if kind != HEADER {
             return Err(Damage::Foreign("no header").into());
         }
-        let Header { cluster, meta } = codec::decode(&payload)?;
-        Ok(Self { file, frames: 1, meta, cluster })
+        let Header { cluster, meta, rules } = codec::decode(&payload)?;
+        Ok(Self { file, frames: 1, meta, cluster, rules })
     }
 
     /// The next rows; None at an end that is as it should be.
@@ -238,7 +246,8 @@ mod tests {
     fn written() -> Vec<u8> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("s");
-        let mut writer = SnapshotWriter::new(File::create(&path).unwrap(), "c", &SnapshotMeta::default()).unwrap();
+        let mut writer =
+            SnapshotWriter::new(File::create(&path).unwrap(), "c", &SnapshotMeta::default(), Rules::FIRST).unwrap();
         for n in 0..2_000u32 {
             writer.row(Part::State, &n.to_be_bytes(), &[7; 300]).unwrap();
         }

@@ -12,13 +12,15 @@ use openraft::{EntryPayload, OptionalSend};
 use rocksdb::WriteBatch;
 
 use crate::defect;
-use crate::kitchen::{Applied, Command, Entry, Row};
+use crate::kitchen::{Applied, Command, Entry, Row, Rules};
 
 use super::archive::Overlay;
+use super::error::Error;
 use super::events;
 use super::fatal::PanicGuard;
 use super::install;
 use super::observer::{self, Digest, Observer};
+use super::options::Options;
 use super::replica::Replica;
 use super::shelf::Shelf;
 use super::snapshot::{SnapshotBuilder, SnapshotFile};
@@ -36,6 +38,7 @@ pub(crate) struct StateMachine {
     applied: Option<LogId>,
     membership: StoredMembership,
     observer: Option<Arc<dyn Observer>>,
+    rules_max: Rules,
 }
 
 /// What the entries of one batch did, until it is written.
@@ -51,15 +54,11 @@ struct Batch<'a> {
 
 impl StateMachine {
     /// Over an opened database, whose kitchen is in `replica`.
-    pub fn new(
-        store: Arc<Store>,
-        replica: Arc<Replica>,
-        shelf: Arc<Shelf>,
-        observer: Option<Arc<dyn Observer>>,
-    ) -> io::Result<Self> {
+    pub fn new(store: Arc<Store>, replica: Arc<Replica>, shelf: Arc<Shelf>, options: &Options) -> io::Result<Self> {
         let applied = store.meta(key::APPLIED)?;
         let membership = store.meta(key::MEMBERSHIP)?.unwrap_or_default();
-        Ok(Self { store, replica, shelf, applied, membership, observer })
+        let (observer, rules_max) = (options.observer.clone(), options.rules_max);
+        Ok(Self { store, replica, shelf, applied, membership, observer, rules_max })
     }
 
     fn apply_one(
@@ -85,6 +84,12 @@ impl StateMachine {
     }
 
     fn apply_kitchen(&self, index: u64, entry: &Entry, batch: &mut Batch<'_>) -> io::Result<Answer> {
+        if let Command::RaiseRules { to } = entry.command
+            && to > self.rules_max
+        {
+            let known = self.rules_max;
+            return Err(io::Error::other(Error::NewerRules { found: to, known }));
+        }
         let applied = self.replica.change(|kitchen| kitchen.apply(index, entry, &batch.archive));
         if self.observer.is_some() {
             batch.digests.push(Digest::of(index, &applied, &self.replica.kitchen()));

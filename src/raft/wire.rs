@@ -23,6 +23,8 @@ pub(crate) const DISK_HEADER: &str = "x-brigade-disk";
 pub(crate) const EDITION_HEADER: &str = "x-brigade-edition";
 /// The highest edition that the sender has seen of the node that the request is meant for.
 pub(crate) const SEEN_HEADER: &str = "x-brigade-seen";
+/// The newest rules that whoever sends the request, or the answer, goes by.
+pub(crate) const RULES_HEADER: &str = "x-brigade-rules";
 /// The sender's vote beside a snapshot, as JSON.
 pub(crate) const VOTE_HEADER: &str = "x-brigade-vote";
 

@@ -13,6 +13,7 @@ mod deadlines;
 mod device;
 mod ears;
 mod fleet;
+mod golden;
 mod hazards;
 mod many;
 mod node;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use brigade::device::sim::{Record, World};
 use brigade::kitchen::recipe::{NMinusOne, Settings, built_in_menu};
-use brigade::kitchen::{Command, DeviceKind, Millis, RecipeId};
+use brigade::kitchen::{Command, DeviceKind, Entry, Millis, RecipeId};
 
 use crate::agenda::{Agenda, Event};
 use crate::ambush::Ambush;
@@ -79,6 +79,14 @@ pub fn run(seed: u64, is_shown: bool) -> Outcome {
     let mut sim = Simulation::new(seed, is_shown);
     sim.play();
     Outcome { seed, failure: sim.failure, seen: sim.seen, trace: sim.trace, virtual_ms: sim.now }
+}
+
+/// The entries that a seed's replicas apply, in order.
+pub fn log_of(seed: u64) -> Vec<Entry> {
+    let mut sim = Simulation::new(seed, false);
+    sim.play();
+    assert_eq!(sim.failure, None);
+    sim.raft.log.into_iter().map(|logged| logged.entry).collect()
 }
 
 /// The demo's line.

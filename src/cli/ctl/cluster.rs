@@ -94,13 +94,14 @@ fn show(c: &Value) -> String {
         ("seen by", format!("node {}", text(c, "/seen_by"))),
         ("leader", text(c, "/leader")),
         ("term", text(c, "/term")),
+        ("rules", text(c, "/rules")),
         ("log", log.join(", ")),
         ("majority", quorum),
         ("in charge", text(c, "/tenure/in_charge")),
     ]);
     let members = c["members"].as_array().map_or(&[][..], Vec::as_slice);
-    let row = |m: &Value| [text(m, "/node"), text(m, "/role"), text(m, "/api"), text(m, "/stored"), text(m, "/lag")];
-    let members = table(["NODE", "ROLE", "API", "STORED", "LAG"], members.iter().map(row));
+    let row = |m: &Value| ["/node", "/role", "/api", "/stored", "/lag", "/rules"].map(|at| text(m, at));
+    let members = table(["NODE", "ROLE", "API", "STORED", "LAG", "RULES"], members.iter().map(row));
     let brokers = c["tenure"]["brokers"].as_array().map_or(&[][..], Vec::as_slice);
     let row = |b: &Value| [text(b, "/url"), text(b, "/connected")];
     format!("{head}\n{members}\n{}", table(["BROKER", "CONNECTED"], brokers.iter().map(row)))

@@ -16,6 +16,8 @@ pub struct ClusterView {
     pub kitchen: String,
     /// The program's version, on the replica that answered.
     pub version: String,
+    /// The rules that all replicas go by; they are raised when every member's program knows newer ones.
+    pub rules: u32,
     /// The replica that answered: the view is its own.
     pub seen_by: u64,
     /// Who leads, as far as it knows.
@@ -64,6 +66,8 @@ pub struct MemberView {
     pub api: Option<String>,
     /// Where other replicas reach it.
     pub peer: String,
+    /// The newest rules that its program knows, or is told to go by, as far as the answering replica has heard from it.
+    pub rules: Option<u32>,
     /// On the leader: the last entry that this member has stored.
     pub stored: Option<u64>,
     /// On the leader: how many entries this member has yet to store.

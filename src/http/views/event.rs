@@ -103,6 +103,7 @@ impl EventView {
     pub fn of(event: &Event) -> Self {
         match event {
             Event::InCharge { node, epoch } => Self { node: Some(*node), epoch: Some(epoch.0), ..view!("in_charge") },
+            Event::RulesRaised { rules } => Self { count: Some(rules.0), ..view!("rules_raised") },
             Event::OrderAccepted { order, pizzas, source } => {
                 Self { count: Some(*pizzas), ..view!("order_accepted", order = order, text = word(source)) }
             }

@@ -108,6 +108,7 @@ impl Site {
             access: AccessConfig::closed(self.admin_token()),
             backend: None,
             incarnation: 1,
+            rules_max: None,
             history: Some(self.history()),
             raft: RaftConfig {
                 snapshot_every: plan.snapshot_every,
