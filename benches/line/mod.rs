@@ -6,18 +6,11 @@ use std::time::{Duration, Instant};
 
 use brigade::kitchen::device::actions_of;
 use brigade::kitchen::recipe::{Gates, Settings, built_in_menu};
+use brigade::kitchen::rows::InMemory;
 use brigade::kitchen::{
-    Action, ActionFact, Archive, AttemptId, Command, Condition, Content, Device, DeviceId, DeviceKind, Entry, Facts,
+    Action, ActionFact, AttemptId, Command, Condition, Content, Device, DeviceId, DeviceKind, Entry, Facts,
     InstructionId, Kitchen, Mode, NewOrder, Op, Recipe, Report, Task, TaskReport, TaskState,
 };
-
-struct NoArchive;
-
-impl Archive for NoArchive {
-    fn get(&self, _key: &[u8]) -> Option<Vec<u8>> {
-        None
-    }
-}
 
 /// A device that does at once what it is told, one state after the other.
 struct Quick {
@@ -112,7 +105,7 @@ impl Bench {
         let entry = Entry { at: self.now, wall: self.now, epoch, asked: None, command };
         let is_pass = of_tenure && self.has_idle_robot();
         let begun = Instant::now();
-        let applied = self.kitchen.apply(self.index, &entry, &NoArchive);
+        let applied = self.kitchen.apply(self.index, &entry, &InMemory::new());
         let next = self.kitchen.next_deadline();
         let took = begun.elapsed();
         self.spent += took;

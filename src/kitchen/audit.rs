@@ -218,19 +218,11 @@ fn items(items: &[super::RecipeId]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kitchen::Archive;
-
-    struct Nothing;
-
-    impl Archive for Nothing {
-        fn get(&self, _: &[u8]) -> Option<Vec<u8>> {
-            None
-        }
-    }
+    use crate::kitchen::rows::InMemory;
 
     fn drain(kitchen: &mut Kitchen, asked: Option<Asked>) -> Vec<Row> {
         let entry = Entry { at: 5, wall: 9, epoch: None, asked, command: Command::Drain { draining: true } };
-        kitchen.apply(7, &entry, &Nothing).archive
+        kitchen.apply(7, &entry, &InMemory::new()).archive
     }
 
     #[test]
@@ -277,7 +269,7 @@ mod tests {
         for (n, (command, named, outcome, refusal)) in (1..).zip(cases) {
             let asked = Some(Asked { actor: "ann".into(), reason: "smoke".into(), ..Asked::default() });
             let entry = Entry { at: 5, wall: 9, epoch: None, asked: asked.clone(), command };
-            let applied = kitchen.apply(n, &entry, &Nothing);
+            let applied = kitchen.apply(n, &entry, &InMemory::new());
             let row = applied.archive.iter().find(|row| number_of(&row.key) == Some(n)).expect("a record");
             let record = AuditRecord::read(row.value.as_ref().unwrap()).unwrap();
             let what = [&*record.action, &record.object, &record.detail].join(" ");

@@ -42,6 +42,7 @@ pub mod refusal;
 pub mod remake;
 pub mod report;
 pub mod reports;
+pub mod retention;
 pub mod rows;
 pub mod rules;
 pub mod schedule;
@@ -158,6 +159,17 @@ pub struct Meta {
     /// The audit log's last number.
     #[serde(default)]
     pub audited: u64,
+    /// How many archived orders were let go.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub orders_let_go: u64,
+    /// The number of the last of them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub orders_let_go_upto: u64,
+}
+
+/// A field that is not written until it is used, so that a row is the same under older rules.
+fn is_zero<T: Default + PartialEq>(number: &T) -> bool {
+    *number == T::default()
 }
 
 /// What a single entry gathers; not part of the state.
@@ -251,6 +263,7 @@ impl Kitchen {
         if let Some(asked) = &entry.asked {
             self.audit(entry, asked, &reply);
         }
+        self.let_go(archive);
         self.settle();
         let rows = self.drain_rows();
         let scratch = std::mem::take(&mut self.scratch);

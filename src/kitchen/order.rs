@@ -194,6 +194,11 @@ pub fn archive_key(id: &OrderId) -> Vec<u8> {
     [b"o/", id.as_str().as_bytes()].concat()
 }
 
+/// The order's number, if this is such a key.
+pub fn number_of(key: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(key.strip_prefix(b"n/")?.try_into().ok()?))
+}
+
 /// The archive's key that leads from an order's number to its id: sorts by arrival.
 pub fn archive_number_key(number: u64) -> Vec<u8> {
     [b"n/".as_slice(), &number.to_be_bytes()].concat()

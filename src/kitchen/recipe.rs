@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{DeviceId, Millis, RecipeId};
+use super::is_zero;
 use super::refusal::Refusal;
+use super::rules::Rules;
 
 /// The longest span that a recipe may name: four hours, in milliseconds.
 pub const SPAN_MS_MAX: Millis = 4 * 3_600_000;
@@ -194,6 +196,12 @@ pub struct Settings {
     pub remakes_max: u16,
     /// How long a kitchen that is out of order keeps the backend's orders that are not begun.
     pub return_after_ms: Millis,
+    /// How many orders that ended are kept; 0 keeps all. Since rules 2.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub archive_orders_max: u32,
+    /// How many food-safety records are kept; 0 keeps all. Since rules 2.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub food_safety_records_max: u32,
 }
 
 impl Default for Settings {
@@ -219,11 +227,30 @@ impl Default for Settings {
             open_pizzas_max: 20_000,
             remakes_max: 10,
             return_after_ms: 10_000,
+            archive_orders_max: 0,
+            food_safety_records_max: 0,
         }
     }
 }
 
+/// Less than so many orders or records are not kept: whoever ordered must find his order for a while.
+pub const KEPT_MIN: u32 = 100;
+
 impl Settings {
+    /// The rules that first have all of these.
+    pub fn since(&self) -> Rules {
+        let keeps_all = self.archive_orders_max == 0 && self.food_safety_records_max == 0;
+        if keeps_all { Rules::FIRST } else { Rules::RETENTION }
+    }
+
+    /// These, without what needs newer rules.
+    pub fn under(&self, rules: Rules) -> Self {
+        if self.since() <= rules {
+            return self.clone();
+        }
+        Self { archive_orders_max: 0, food_safety_records_max: 0, ..self.clone() }
+    }
+
     /// Whether a kitchen can run by these.
     pub fn check(&self) -> Result<(), Refusal> {
         let counts = [
@@ -248,6 +275,16 @@ impl Settings {
         if self.shelves.len() > 8 || self.shelves.values().any(|slots| !(1..=16).contains(slots)) {
             let what = "shelves are at most 8, of 1 to 16 slots each".to_owned();
             return Err(Refusal::Invalid { what });
+        }
+        let kept = [
+            ("archive_orders_max", self.archive_orders_max),
+            ("food_safety_records_max", self.food_safety_records_max),
+        ];
+        for (name, value) in kept {
+            if (1..KEPT_MIN).contains(&value) {
+                let what = format!("setting {name} is {value}: use {KEPT_MIN} or more, or 0 to keep all");
+                return Err(Refusal::Invalid { what });
+            }
         }
         for (name, value, max) in counts {
             if value == 0 || value > max {

@@ -2,6 +2,9 @@
 //!
 //! A row is a version byte and MessagePack with names, so that a later release can read it and a wrong type can't.
 
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +26,33 @@ pub struct Row {
 pub trait Archive {
     /// The archived row of this key, as an earlier `Applied::archive` wrote it.
     fn get(&self, key: &[u8]) -> Option<Vec<u8>>;
+
+    /// The first archived row behind this key, with its own.
+    fn next(&self, after: &[u8]) -> Option<(Vec<u8>, Vec<u8>)>;
+}
+
+/// Rows in memory, for simulations and tests: an archive, or what was written of the state.
+pub type InMemory = BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// Changes rows in memory as an entry did.
+pub fn write(archive: &mut InMemory, rows: &[Row]) {
+    for Row { key, value } in rows {
+        match value {
+            Some(value) => archive.insert(key.clone(), value.clone()),
+            None => archive.remove(key),
+        };
+    }
+}
+
+impl Archive for InMemory {
+    fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
+        BTreeMap::get(self, key).cloned()
+    }
+
+    fn next(&self, after: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+        let (key, value) = self.range::<[u8], _>((Bound::Excluded(after), Bound::Unbounded)).next()?;
+        Some((key.clone(), value.clone()))
+    }
 }
 
 /// Why rows can't be loaded.

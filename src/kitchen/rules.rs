@@ -23,8 +23,10 @@ pub struct Rules(pub u32);
 impl Rules {
     /// Those of the first release.
     pub const FIRST: Self = Self(1);
+    /// The archive lets old orders and records go: `retention`.
+    pub const RETENTION: Self = Self(2);
     /// The newest that this program knows.
-    pub const NEWEST: Self = Self(1);
+    pub const NEWEST: Self = Self::RETENTION;
 }
 
 impl Default for Rules {
@@ -43,11 +45,11 @@ impl Command {
     /// The rules that first have this command, as it is filled: under older ones it must not reach the log.
     pub fn since(&self) -> Rules {
         match self {
+            Self::Configure { settings } => settings.since(),
             Self::PlaceOrder(_)
             | Self::CancelOrder { .. }
             | Self::CollectOrder { .. }
             | Self::PutRecipe { .. }
-            | Self::Configure { .. }
             | Self::Drain { .. }
             | Self::HoldZone { .. }
             | Self::DirectDevice { .. }

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::clock::boottime_ms;
-use crate::kitchen::{Command, Epoch, NodeId, Reply};
+use crate::kitchen::{Command, Epoch, Kitchen, NodeId, Reply};
 use crate::protocol::LeaderState;
 use crate::raft::{ProposeError, RaftNode};
 
@@ -239,7 +239,12 @@ async fn furnish(shared: &Shared) {
     if !is_new {
         return;
     }
-    let settings = is_bare.then(|| Command::Configure { settings: shared.options.settings.clone() });
+    // What newer rules allow is set by a person, once they hold.
+    let settings = shared.options.settings.under(shared.node.with_kitchen(Kitchen::rules));
+    if is_bare && settings != shared.options.settings {
+        warn!("Settings that need newer rules are left out: set them when every replica runs this release");
+    }
+    let settings = is_bare.then_some(Command::Configure { settings });
     let recipes = missing.into_iter().map(|recipe| Command::PutRecipe { recipe });
     for command in settings.into_iter().chain(recipes) {
         match shared.propose(command).await {

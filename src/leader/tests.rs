@@ -2,7 +2,8 @@
 
 use crate::kitchen::device::actions_of;
 use crate::kitchen::recipe::built_in_menu;
-use crate::kitchen::{Archive, AttemptState, Command, DeviceId, Entry, Epoch, Kitchen, Life, Millis, NewOrder, Report};
+use crate::kitchen::rows::InMemory;
+use crate::kitchen::{AttemptState, Command, DeviceId, Entry, Epoch, Kitchen, Life, Millis, NewOrder, Report};
 use crate::protocol::{
     self, Action, ActionFacts, CancelClass, Conn, ConnState, DeviceKind, Facts, Fence, Heartbeat, Id, Leaf, Mode, Op,
     Payload, State, Topic, ZoneOp, encode,
@@ -13,14 +14,6 @@ use super::intake::{self, Meaning};
 use super::memory::{DEVICES_MAX, Memory, Pulse};
 use super::monitor::{self, Hearing};
 use super::{lease, memory};
-
-struct NoArchive;
-
-impl Archive for NoArchive {
-    fn get(&self, _key: &[u8]) -> Option<Vec<u8>> {
-        None
-    }
-}
 
 /// A kitchen with one robot before the oven, and what its tenure remembers.
 struct Scene {
@@ -77,7 +70,7 @@ impl Scene {
     fn apply(&mut self, epoch: Option<Epoch>, command: Command) {
         self.index += 1;
         let entry = Entry { at: self.now, wall: 0, epoch, asked: None, command };
-        self.kitchen.apply(self.index, &entry, &NoArchive);
+        self.kitchen.apply(self.index, &entry, &InMemory::new());
     }
 
     fn tenure(&mut self, command: Command) {
@@ -287,7 +280,7 @@ fn a_device_that_is_overdue_may_start_nothing_until_the_log_has_decided_about_it
     let proposed =
         Entry { at: due_at, wall: 0, epoch: Some(scene.epoch()), asked: None, command: Command::DeadlinesDue };
     scene.index += 1;
-    scene.kitchen.apply(scene.index, &proposed, &NoArchive);
+    scene.kitchen.apply(scene.index, &proposed, &InMemory::new());
     assert_eq!(scene.kitchen.attempts().next().map(|a| a.state), Some(AttemptState::Planned), "it is being cancelled");
     assert!(scene.answer(BOOT).expect("a lease").open.is_empty(), "and is named no more");
 }

@@ -5,6 +5,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
+use std::ops::Bound;
 
 use crate::kitchen::{Archive, Row};
 
@@ -47,6 +48,32 @@ impl Archive for Overlay<'_> {
             None
         })
     }
+
+    fn next(&self, after: &[u8]) -> Option<ArchiveRow> {
+        let mut after = after.to_vec();
+        loop {
+            let stored = self.stored_next(&after);
+            let behind = (Bound::Excluded(after.as_slice()), Bound::Unbounded);
+            let laid = self.rows.range::<[u8], _>(behind).next();
+            match (stored, laid) {
+                (Some(stored), Some((key, _))) if stored.0 < *key => return Some(stored),
+                (_, Some((key, Some(value)))) => return Some((key.clone(), value.clone())),
+                // Deleted in this batch.
+                (_, Some((key, None))) => after.clone_from(key),
+                (stored, None) => return stored,
+            }
+        }
+    }
+}
+
+impl Overlay<'_> {
+    /// The first row of the database behind a key.
+    fn stored_next(&self, after: &[u8]) -> Option<ArchiveRow> {
+        page(self.store, Some(after), 1).map(|rows| rows.into_iter().next()).unwrap_or_else(|error| {
+            self.failed.replace(Some(error));
+            None
+        })
+    }
 }
 
 /// At most `limit` rows behind `after`, in key order.
@@ -60,4 +87,33 @@ pub(crate) fn page(store: &Store, after: Option<&[u8]>, limit: usize) -> io::Res
 pub(crate) fn page_back(store: &Store, before: Option<&[u8]>, limit: usize) -> io::Result<Vec<ArchiveRow>> {
     let rows = store.scan_back(ARCHIVE, before.map(<[u8]>::to_vec)).take(limit);
     rows.map(|row| row.map(|(key, value)| (key.into_vec(), value.into_vec()))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use rocksdb::WriteBatch;
+
+    use super::super::fatal::Fatal;
+    use super::*;
+
+    #[test]
+    fn the_next_row_is_the_first_of_database_and_batch_that_is_not_deleted() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("db"), true, Fatal::default()).unwrap();
+        let mut stored = WriteBatch::default();
+        for key in ["b", "d", "f"] {
+            stored.put_cf(store.cf(ARCHIVE), key, "stored");
+        }
+        store.write(stored).unwrap();
+        let mut overlay = Overlay::new(&store);
+        let row = |key: &str, value: Option<&str>| Row { key: key.into(), value: value.map(|v| v.as_bytes().to_vec()) };
+        overlay.add(vec![row("b", None), row("c", Some("laid")), row("d", Some("laid")), row("f", None)]);
+        let next = |after: &str| overlay.next(after.as_bytes());
+        let is = |key: &str, value: &str| Some((key.as_bytes().to_vec(), value.as_bytes().to_vec()));
+        assert_eq!(next("a"), is("c", "laid"), "b is deleted in this batch");
+        assert_eq!(next("c"), is("d", "laid"), "a row of the batch lies over one of the database");
+        assert_eq!(next("d"), None, "f is deleted in this batch");
+        drop(overlay);
+        assert_eq!(Overlay::new(&store).next(b"a"), is("b", "stored"));
+    }
 }

@@ -3,9 +3,10 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
+use crate::kitchen::rows::{self, InMemory};
 use crate::kitchen::{
-    Applied, Archive, AttemptId, Command, Content, Decision, Entry, Instruction, InstructionId, Kitchen, Life, Millis,
-    NewOrder, Op, Question, Reply, Report,
+    Applied, AttemptId, Command, Content, Decision, Entry, Instruction, InstructionId, Kitchen, Life, Millis, NewOrder,
+    Op, Question, Reply, Report,
 };
 
 use super::plan::Plan;
@@ -39,20 +40,10 @@ enum Event {
     Deadline,
 }
 
-/// The archive of finished orders: only what the kitchen asks for.
-#[derive(Default)]
-struct Finished(BTreeMap<Vec<u8>, Vec<u8>>);
-
-impl Archive for Finished {
-    fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
-        self.0.get(key).cloned()
-    }
-}
-
 struct Simulation<'a> {
     plan: &'a Plan,
     kitchen: Kitchen,
-    archive: Finished,
+    archive: InMemory,
     world: World,
     agenda: BinaryHeap<Reverse<(Millis, u64)>>,
     events: BTreeMap<u64, Event>,
@@ -91,7 +82,7 @@ impl<'a> Simulation<'a> {
         Self {
             plan,
             kitchen: Kitchen::default(),
-            archive: Finished::default(),
+            archive: InMemory::default(),
             world: World::new(plan),
             agenda: BinaryHeap::new(),
             events: BTreeMap::new(),
@@ -191,7 +182,7 @@ impl<'a> Simulation<'a> {
 
     /// What an entry leads to: instructions on their way, questions to persons, the next deadline.
     fn follow(&mut self, applied: Applied) -> Reply {
-        self.archive.0.extend(applied.archive.into_iter().filter_map(|row| Some((row.key, row.value?))));
+        rows::write(&mut self.archive, &applied.archive);
         self.tally.count(&applied.events, self.now);
         let first = InstructionId { index: self.index, n: 0 };
         let new: Vec<Instruction> = self.kitchen.outbox().rev().take_while(|i| i.id >= first).cloned().collect();

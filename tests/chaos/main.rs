@@ -10,3 +10,4 @@ mod devices;
 mod harness;
 mod kills;
 mod random;
+mod upgrade;

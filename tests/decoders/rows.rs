@@ -5,9 +5,8 @@ use std::sync::LazyLock;
 
 use brigade::kitchen::device::actions_of;
 use brigade::kitchen::recipe::built_in_menu;
-use brigade::kitchen::{
-    ActionFact, Archive, Command, DeviceKind, Entry, Facts, Kitchen, NewOrder, NewToken, Report, Role,
-};
+use brigade::kitchen::rows::InMemory;
+use brigade::kitchen::{ActionFact, Command, DeviceKind, Entry, Facts, Kitchen, NewOrder, NewToken, Report, Role};
 use brigade::protocol::{State, decode};
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -15,14 +14,6 @@ use proptest::sample::Index;
 use crate::mutation::{cases, mutated, says_what_is_wrong};
 
 type Row = (Vec<u8>, Vec<u8>);
-
-struct NoArchive;
-
-impl Archive for NoArchive {
-    fn get(&self, _key: &[u8]) -> Option<Vec<u8>> {
-        None
-    }
-}
 
 fn facts(kind: DeviceKind) -> Facts {
     let action = |action: &_| ActionFact { action: *action, typ_ms: 1_000, max_ms: 4_000 };
@@ -70,7 +61,7 @@ static KITCHEN: LazyLock<Vec<Row>> = LazyLock::new(|| {
     let mut kitchen = Kitchen::default();
     for (index, command) in (1..).zip(commands) {
         let epoch = Some(kitchen.epoch()).filter(|_| index > 1);
-        kitchen.apply(index, &Entry { at: 1_000 * index, wall: 0, epoch, asked: None, command }, &NoArchive);
+        kitchen.apply(index, &Entry { at: 1_000 * index, wall: 0, epoch, asked: None, command }, &InMemory::new());
     }
     kitchen.rows()
 });

@@ -1,7 +1,8 @@
 //! Tokens: added, revoked, noted as used; and that nobody locks the kitchen for good.
 
 use brigade::kitchen::access::{LIFE_MS_MAX, TOKENS_MAX};
-use brigade::kitchen::{Archive, Command, Entry, Event, Kitchen, NewToken, Refusal, Reply, Role, TokenHash, TokenId};
+use brigade::kitchen::rows::InMemory;
+use brigade::kitchen::{Command, Entry, Event, Kitchen, NewToken, Refusal, Reply, Role, TokenHash, TokenId};
 
 use crate::line::Line;
 
@@ -123,15 +124,6 @@ fn what_is_shown_of_a_token_has_no_hash() {
     assert!(shown.contains("ann") && !shown.contains("abcdef"), "{shown}");
 }
 
-/// No order ever ended here.
-struct Nothing;
-
-impl Archive for Nothing {
-    fn get(&self, _key: &[u8]) -> Option<Vec<u8>> {
-        None
-    }
-}
-
 #[test]
 fn a_data_directory_of_before_opens_without_tokens_and_takes_them() {
     let mut rows = Line::bare().kitchen().rows();
@@ -140,7 +132,7 @@ fn a_data_directory_of_before_opens_without_tokens_and_takes_them() {
     assert_eq!(kitchen.tokens().count(), 0);
     let command = Command::AddToken { new: token("ann", Role::Admin, 1), first: true, actor: "root".to_owned() };
     let wall = 1_785_242_096_789;
-    let applied = kitchen.apply(9, &Entry { at: 5_000, wall, epoch: None, asked: None, command }, &Nothing);
+    let applied = kitchen.apply(9, &Entry { at: 5_000, wall, epoch: None, asked: None, command }, &InMemory::new());
     assert_eq!(applied.reply, Reply::Done);
     let again = Kitchen::from_rows(kitchen.rows()).expect("they are its own");
     assert_eq!(again.token(&id("t1")).map(|t| t.added_wall), Some(wall));

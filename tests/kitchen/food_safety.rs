@@ -11,7 +11,7 @@ use crate::line::Line;
 /// The lines of the record, as a replica's archive holds them.
 fn lines(line: &Line) -> Vec<String> {
     let records = line.kitchen().meta().food.records;
-    let row = |number| line.main.archive.0.get(&archive_key(number)).expect("the archive has every record");
+    let row = |number| line.main.archive.get(&archive_key(number)).expect("the archive has every record");
     (1..=records).map(|number| KeptRecord::read(row(number)).expect("it can be read").line).collect()
 }
 

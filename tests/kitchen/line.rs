@@ -6,46 +6,30 @@ use std::collections::BTreeMap;
 
 use brigade::kitchen::feed::News;
 use brigade::kitchen::recipe::{Gates, Recipe, Settings};
+use brigade::kitchen::rows::InMemory;
 use brigade::kitchen::{
-    Applied, Archive, ArchivedOrder, AssignedOrder, BackendAnswer, Command, DeviceId, DeviceKind, Directive, Entry,
-    Epoch, Event, Gate, Incident, InstructionId, Kitchen, Millis, NewOrder, OrderId, OrderStatus, PizzaState, Reply,
+    Applied, ArchivedOrder, AssignedOrder, BackendAnswer, Command, DeviceId, DeviceKind, Directive, Entry, Epoch,
+    Event, Gate, Incident, InstructionId, Kitchen, Millis, NewOrder, OrderId, OrderStatus, PizzaState, Reply,
     invariants, rows,
 };
 
 use crate::model::ModelDevice;
 use crate::world::World;
 
-/// The archive of finished orders, in memory.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FakeArchive(pub BTreeMap<Vec<u8>, Vec<u8>>);
-
-impl Archive for FakeArchive {
-    fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
-        self.0.get(key).cloned()
-    }
-}
-
 /// One replica, with the rows that it has written.
 #[derive(Clone, Default)]
 pub struct Replica {
     pub kitchen: Kitchen,
-    pub archive: FakeArchive,
-    pub written: BTreeMap<Vec<u8>, Vec<u8>>,
+    pub archive: InMemory,
+    pub written: InMemory,
 }
 
 impl Replica {
     /// Applies an entry and writes its rows.
     pub fn apply(&mut self, index: u64, entry: &Entry) -> Applied {
         let applied = self.kitchen.apply(index, entry, &self.archive);
-        for row in &applied.rows {
-            match &row.value {
-                Some(value) => self.written.insert(row.key.clone(), value.clone()),
-                None => self.written.remove(&row.key),
-            };
-        }
-        for row in &applied.archive {
-            self.archive.0.insert(row.key.clone(), row.value.clone().expect("the archive only grows"));
-        }
+        rows::write(&mut self.written, &applied.rows);
+        rows::write(&mut self.archive, &applied.archive);
         applied
     }
 }

@@ -19,5 +19,6 @@ mod planning;
 mod properties;
 mod remakes;
 mod replicas;
+mod retention;
 mod scenarios;
 mod world;

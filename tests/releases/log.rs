@@ -1,35 +1,13 @@
 //! Replays what each release's replicas applied, and compares the bytes of the whole state with those of then.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use brigade::kitchen::rows::decode;
-use brigade::kitchen::{Archive, Entry, Kitchen, Row};
+use brigade::kitchen::rows::{self, InMemory, decode};
+use brigade::kitchen::{Entry, Kitchen};
 use flate2::read::GzDecoder;
 use sha2::{Digest, Sha256};
-
-/// The archive, in memory.
-#[derive(Default)]
-struct Shelf(BTreeMap<Vec<u8>, Vec<u8>>);
-
-impl Archive for Shelf {
-    fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
-        self.0.get(key).cloned()
-    }
-}
-
-impl Shelf {
-    fn put(&mut self, rows: Vec<Row>) {
-        for Row { key, value } in rows {
-            match value {
-                Some(value) => self.0.insert(key, value),
-                None => self.0.remove(&key),
-            };
-        }
-    }
-}
 
 /// The entries of a log file: a length of four bytes each, little endian, then the entry as the log keeps it.
 fn entries(path: &Path) -> Vec<Vec<u8>> {
@@ -54,9 +32,9 @@ fn logs(release: &Path) -> Vec<(PathBuf, PathBuf)> {
 }
 
 /// SHA-256 of every row of state and archive, with its key.
-fn hash(kitchen: &Kitchen, shelf: &Shelf) -> String {
+fn hash(kitchen: &Kitchen, shelf: &InMemory) -> String {
     let mut hasher = Sha256::new();
-    for (key, value) in kitchen.rows().iter().map(|(k, v)| (k, v)).chain(&shelf.0) {
+    for (key, value) in kitchen.rows().iter().map(|(k, v)| (k, v)).chain(shelf) {
         for field in [key, value] {
             hasher.update((field.len() as u64).to_le_bytes());
             hasher.update(field);
@@ -67,12 +45,12 @@ fn hash(kitchen: &Kitchen, shelf: &Shelf) -> String {
 
 /// Lines of `index hash`, one for every `every` entries and one for the end.
 fn states(entries: &[Vec<u8>], every: usize) -> Vec<String> {
-    let (mut kitchen, mut shelf, mut lines) = (Kitchen::default(), Shelf::default(), Vec::new());
+    let (mut kitchen, mut shelf, mut lines) = (Kitchen::default(), InMemory::default(), Vec::new());
     for (n, bytes) in entries.iter().enumerate() {
         let entry: Entry = decode(bytes).unwrap_or_else(|why| panic!("entry {n} can't be read: {why}"));
         // The first entry of a real log is Raft's own.
         let applied = kitchen.apply(n as u64 + 1, &entry, &shelf);
-        shelf.put(applied.archive);
+        rows::write(&mut shelf, &applied.archive);
         if (n + 1) % every == 0 || n + 1 == entries.len() {
             lines.push(format!("{} {}", n + 1, hash(&kitchen, &shelf)));
         }
@@ -108,10 +86,11 @@ fn every_releases_log_gives_the_state_that_it_gave_then_byte_for_byte() {
 #[test]
 fn a_state_of_every_release_is_loaded_from_its_rows() {
     for (log, _) in super::releases().iter().flat_map(|release| logs(release)) {
-        let (mut kitchen, mut shelf) = (Kitchen::default(), Shelf::default());
+        let (mut kitchen, mut shelf) = (Kitchen::default(), InMemory::default());
         for (n, bytes) in entries(&log).iter().enumerate() {
             let entry: Entry = decode(bytes).expect("it was read by another test");
-            shelf.put(kitchen.apply(n as u64 + 1, &entry, &shelf).archive);
+            let applied = kitchen.apply(n as u64 + 1, &entry, &shelf);
+            rows::write(&mut shelf, &applied.archive);
         }
         let loaded = Kitchen::from_rows(kitchen.rows()).expect("the rows are good");
         assert!(loaded == kitchen, "{}", log.display());

@@ -30,7 +30,7 @@ mod voice;
 use many::{Plan, run_many};
 
 /// What a few hundred seeds must have come upon, or they prove nothing.
-const MUST_BE_SEEN: [&str; 54] = [
+const MUST_BE_SEEN: [&str; 55] = [
     "leaders killed",
     "followers killed",
     "all controllers killed",
@@ -75,6 +75,7 @@ const MUST_BE_SEEN: [&str; 54] = [
     "twins plugged in",
     "twins told from each other",
     "recipes changed",
+    "rules raised",
     "pizzas called bad",
     "judged FAIL",
     "judged UNSURE",

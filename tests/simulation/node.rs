@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use brigade::kitchen::{Applied, Archive, Command, DeviceId, Entry, Kitchen, Millis, invariants};
+use brigade::kitchen::rows::{self, InMemory};
+use brigade::kitchen::{Applied, Command, DeviceId, Entry, Kitchen, Millis, Rules, invariants};
 use brigade::leader::memory::Pulse;
 use brigade::raft::ReplicatedClock;
 
@@ -15,16 +16,6 @@ use crate::tenure::Tenure;
 /// Every so many entries the dear invariants are checked too: those that rebuild the kitchen from its rows.
 const DEAR_EVERY: u64 = 97;
 
-/// Finished orders, in memory.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Shelf(pub BTreeMap<Vec<u8>, Vec<u8>>);
-
-impl Archive for Shelf {
-    fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
-        self.0.get(key).cloned()
-    }
-}
-
 /// One replica.
 pub struct Node {
     pub life: u32,
@@ -35,11 +26,13 @@ pub struct Node {
     pub cut_brokers: Vec<bool>,
     pub clock: Clock,
     pub wall_shift_ms: i64,
+    /// The rules that its program knows; a restart may bring a newer one.
+    pub knows: Rules,
     pub kitchen: Kitchen,
-    pub shelf: Shelf,
+    pub shelf: InMemory,
     pub applied: u64,
     /// An older state of the disk: what a power cut can leave.
-    pub saved: (Kitchen, Shelf, u64),
+    pub saved: (Kitchen, InMemory, u64),
     pub kitchen_clock: ReplicatedClock,
     pub is_measured: bool,
     pub log_at_start: u64,
@@ -66,8 +59,9 @@ impl Node {
             cut_brokers: vec![false; brokers],
             clock,
             wall_shift_ms: 0,
+            knows: Rules::FIRST,
             kitchen: Kitchen::default(),
-            shelf: Shelf::default(),
+            shelf: InMemory::default(),
             applied: 0,
             saved: Default::default(),
             kitchen_clock: ReplicatedClock::at_start(0, clock.at(0)),
@@ -122,9 +116,7 @@ impl Simulation {
         it.applied += 1;
         let index = it.applied;
         let applied = it.kitchen.apply(index, &logged.entry, &it.shelf);
-        for row in &applied.archive {
-            it.shelf.0.insert(row.key.clone(), row.value.clone().expect("the archive only grows"));
-        }
+        rows::write(&mut it.shelf, &applied.archive);
         it.is_measured |= index > it.log_at_start && measures_time(&logged.entry);
         it.kitchen_clock.after_apply(it.kitchen.now(), it.is_measured, it.leading_term.is_some(), mono);
         let proposal = logged.proposal;
@@ -206,6 +198,7 @@ impl Simulation {
         }
         let loaded = Kitchen::from_rows(it.kitchen.rows());
         it.is_up = true;
+        it.knows = Rules::NEWEST;
         it.log_at_start = log;
         it.is_measured = false;
         match loaded {

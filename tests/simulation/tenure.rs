@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use brigade::kitchen::{Command, DeviceId, Epoch, Millis, Reply};
 use brigade::leader::memory::Memory;
 use brigade::leader::monitor::Ears;
+use brigade::leader::rules;
 use brigade::leader::witness::Testimony;
 use brigade::protocol::LeaderState;
 
@@ -138,5 +139,17 @@ impl Simulation {
         self.agenda.at(self.now + TICK_MS, Event::Tick { node, life, tenure: number });
         self.dispatch(node);
         self.monitor(node);
+        self.raise_rules(node);
+    }
+
+    /// Every member says which rules its program knows.
+    fn raise_rules(&mut self, node: usize) {
+        let heard = self.nodes.iter().zip(1u64..).map(|(it, id)| (id, it.knows)).collect();
+        let (it, members) = (&self.nodes[node], 1..=self.nodes.len() as u64);
+        let epoch = it.tenure.as_ref().map(|t| t.epoch);
+        if let Some(to) = rules::due(it.kitchen.rules(), members, &heard) {
+            self.seen.count("rules raised");
+            self.propose(node, Command::RaiseRules { to }, epoch, Purpose::Other);
+        }
     }
 }

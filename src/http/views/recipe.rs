@@ -212,6 +212,10 @@ settings! {
     /// How long a kitchen that is out of order keeps the backend's orders that are not begun.
     #[schema(value_type = u64, minimum = 1, maximum = 14_400_000)]
     return_after_ms: Millis,
+    /// How many orders that ended are kept: 100 or more; 0 keeps all. Needs rules 2.
+    archive_orders_max: u32,
+    /// How many food-safety records are kept: 100 or more; 0 keeps all. Needs rules 2.
+    food_safety_records_max: u32,
     /// How long a start lease holds.
     #[schema(value_type = u64, minimum = 1, maximum = 60_000)]
     lease_ms: Millis,

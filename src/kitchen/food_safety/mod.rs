@@ -1,7 +1,8 @@
 //! The food-safety record: one line for every pizza that ended, each bound to the one before it by SHA-256.
 //!
 //! A line is written by the entry that moves its order to the archive, so that all replicas write the same bytes, and the chain's head is in
-//! the replicated state. Lines are never changed or removed. What they say is in `record`, how they are written in `text`;
+//! the replicated state. Lines are never changed, and the oldest go first where a site keeps
+//! only so many (`retention`). What they say is in `record`, how they are written in `text`;
 //! docs/FOOD-SAFETY.md explains both to people. SHA-256 is a pure function: nothing here reads a clock or a disk.
 
 mod record;
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::order::ArchivedOrder;
 use super::rows::{Row, decode, encode};
-use super::{Kitchen, Millis};
+use super::{Kitchen, Millis, is_zero};
 
 pub use record::{COLUMNS, FORMAT};
 
@@ -27,6 +28,9 @@ pub struct Chain {
     pub records: u64,
     /// The last record's hash; empty before the first.
     pub last: String,
+    /// The records up to this number were let go.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub let_go: u64,
 }
 
 impl Chain {

@@ -1,18 +1,11 @@
 //! What an answer of the backend means for a kitchen, and what the kitchen says of itself.
 
+use crate::kitchen::rows::InMemory;
 use crate::kitchen::{Command, Entry, Kitchen, OrderStatus};
 use crate::protocol::exchange::{Assignment, Configuration, ExchangeAnswer, Held, News, Progress};
 
 use super::answer::{Plan, plan};
 use super::request::{What, of, report};
-
-struct NoArchive;
-
-impl crate::kitchen::Archive for NoArchive {
-    fn get(&self, _: &[u8]) -> Option<Vec<u8>> {
-        None
-    }
-}
 
 /// A kitchen with the built-in menu and nobody to cook.
 struct Scene {
@@ -35,7 +28,7 @@ impl Scene {
         let of_client = matches!(command, Command::TakeCharge { .. } | Command::PutRecipe { .. });
         let epoch = (!of_client).then(|| self.kitchen.epoch());
         let entry = Entry { at: 1_000 + self.index, wall: 1_700_000_000_000, epoch, asked: None, command };
-        self.kitchen.apply(self.index, &entry, &NoArchive);
+        self.kitchen.apply(self.index, &entry, &InMemory::new());
     }
 
     fn follow(&mut self, plan: Plan) {

@@ -56,6 +56,34 @@ impl Dinner {
         self.mark(Fault::Restart, nodes, "");
     }
 
+    /// A node hands over and stops, as its service manager asks it to, and starts again as the present release.
+    pub fn upgrade(&mut self, node: u64) {
+        self.stop(node);
+        self.old.remove(&node);
+        self.site.hold_rules(node, None);
+        self.start(&[node]);
+        self.wait_until_ready(&[node]);
+    }
+
+    /// A node stops, and its place is taken by a program that goes by these rules and no newer ones: its exit code, and its last words.
+    pub fn downgrade(&mut self, node: u64, rules_max: u32) -> (i32, String) {
+        self.stop(node);
+        self.site.hold_rules(node, Some(rules_max));
+        self.launch(node);
+        let mut controller = self.controllers.remove(&node).expect("it was just started");
+        let code = self.wait_for("it ends by itself", |_| controller.ended());
+        let log = std::fs::read_to_string(self.site.log(&format!("node{node}"))).unwrap_or_default();
+        (code, log.lines().last().unwrap_or_default().to_owned())
+    }
+
+    /// SIGTERM, and waits for the end.
+    fn stop(&mut self, node: u64) {
+        let Some(mut controller) = self.controllers.remove(&node) else { return };
+        controller.signal(Signal::TERM);
+        let code = self.wait_for("it has stopped", |_| controller.ended());
+        assert_eq!(code, 0, "controller {node} did not stop well");
+    }
+
     /// Whatever ended by itself with the code for what may pass (a port in use) is started again, as a service manager does. Any other
     /// end by itself fails the test.
     pub fn look_after_controllers(&mut self) {

@@ -39,6 +39,11 @@ impl Dinner {
         self.runtime.block_on(self.api.get(node, path))
     }
 
+    /// PUT or POST to a replica.
+    pub fn send(&self, method: reqwest::Method, node: u64, path: &str, body: &Value) -> api::Reply {
+        self.runtime.block_on(self.api.send(method, node, path, body))
+    }
+
     /// One word for each device.
     pub fn device_states(&self) -> BTreeMap<String, String> {
         let answer = self.get("/v1/devices").unwrap_or_default();

@@ -20,7 +20,7 @@ mod proxies;
 mod site;
 mod verdict;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -53,6 +53,8 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// A kitchen with orders in it. What runs ends before what it runs on.
 pub struct Dinner {
     controllers: BTreeMap<u64, Running>,
+    /// Those that run the release before.
+    old: BTreeSet<u64>,
     /// Those that were stopped with SIGSTOP.
     paused: Vec<u64>,
     devices: Devices,
@@ -76,6 +78,11 @@ fn program() -> String {
     std::env::var("CHAOS_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_brigade").to_owned())
 }
 
+/// The release before it: the same one, which is held at older rules, or a real one.
+fn old_program() -> String {
+    std::env::var("CHAOS_OLD_PROGRAM").unwrap_or_else(|_| program())
+}
+
 impl Dinner {
     /// Opens a kitchen, with these devices missing at first, and waits until it is NORMAL.
     pub fn open_without(plan: &Plan, missing: &[&str]) -> Self {
@@ -92,8 +99,10 @@ impl Dinner {
         let line_length = plan.line.matches("[[device]]").count() - missing.len();
         let devices = Devices::Off;
         let (paused, placed, guests) = (Vec::new(), Vec::new(), None);
+        let old = if plan.rules_max.is_some() { BTreeSet::from([1, 2, 3]) } else { BTreeSet::new() };
         let mut dinner = Self {
             controllers,
+            old,
             paused,
             devices,
             mosquittos,
@@ -191,7 +200,8 @@ impl Dinner {
     }
 
     fn launch(&mut self, node: u64) {
-        let mut command = self.net.command(Party::Node(node), &program());
+        let program = if self.old.contains(&node) { old_program() } else { program() };
+        let mut command = self.net.command(Party::Node(node), &program);
         command.args(["controller", "--config"]).arg(self.site.node_config(node));
         let controller = self.spawn(command, &format!("node{node}"));
         self.net.is_run_by(Party::Node(node), controller.0.id());

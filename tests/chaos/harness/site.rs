@@ -39,6 +39,8 @@ pub struct Plan {
     pub snapshot_every: u64,
     /// True for a kitchen of a main backend's, in this process.
     pub has_backend: bool,
+    /// Rules that its controllers are held at, until they are upgraded.
+    pub rules_max: Option<u32>,
 }
 
 impl Default for Plan {
@@ -51,6 +53,7 @@ impl Default for Plan {
             devices_here: false,
             snapshot_every: 20_000,
             has_backend: false,
+            rules_max: None,
         }
     }
 }
@@ -108,7 +111,7 @@ impl Site {
             access: AccessConfig::closed(self.admin_token()),
             backend: None,
             incarnation: 1,
-            rules_max: None,
+            rules_max: plan.rules_max,
             history: Some(self.history()),
             raft: RaftConfig {
                 snapshot_every: plan.snapshot_every,
@@ -120,6 +123,15 @@ impl Site {
             settings: Settings::default(),
             log: telemetry::Options::default(),
         }
+    }
+
+    /// Holds a node at these rules, or at none.
+    pub fn hold_rules(&self, node: u64, rules_max: Option<u32>) {
+        let text = std::fs::read_to_string(self.node_config(node)).expect("it was written");
+        let mut config: Config = toml::from_str(&text).expect("a configuration is TOML");
+        config.rules_max = rules_max;
+        let text = toml::to_string(&config).expect("a configuration is TOML");
+        std::fs::write(self.node_config(node), text).expect("the folder can be written");
     }
 
     /// The brokers as nodes and devices find them.
