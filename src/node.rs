@@ -134,7 +134,7 @@ fn is_full(cause: &(dyn std::error::Error + 'static)) -> bool {
 struct Stopped(Arc<str>);
 
 /// Holds the data directory for this process: two of them would write one log. The system lets go when the process ends, however it ends.
-fn claim(data_dir: &Path) -> Result<File> {
+pub fn claim(data_dir: &Path) -> Result<File> {
     let unusable =
         || format!("data_dir {} can't be used: choose another, or give this user the right", data_dir.display());
     std::fs::create_dir_all(data_dir).with_context(unusable)?;

@@ -10,7 +10,7 @@ use process::{Ended, Kitchen, brigade, free_address, run};
 use serde_json::Value;
 
 /// Every command and subcommand.
-const COMMANDS: [&str; 70] = [
+const COMMANDS: [&str; 73] = [
     "",
     "controller",
     "backend",
@@ -76,6 +76,9 @@ const COMMANDS: [&str; 70] = [
     "ctl tokens list",
     "ctl tokens add",
     "ctl tokens revoke",
+    "ctl backup",
+    "ctl verify",
+    "ctl restore",
     "ctl debug-bundle",
     "ctl top",
     "help",

@@ -1,5 +1,7 @@
 //! The replication layer as the layers above see it: real disks, real sockets on loopback, several replicas in one process.
 
+#[path = "storage/backups.rs"]
+mod backups;
 #[path = "storage/cluster.rs"]
 mod cluster;
 #[path = "storage/figures.rs"]

@@ -9,6 +9,7 @@ mod answer;
 mod asker;
 mod audit;
 mod backend;
+mod backup;
 mod changes;
 mod cluster;
 #[cfg(test)]
@@ -111,6 +112,8 @@ struct Inner {
     large_bodies: Arc<Semaphore>,
     /// What those who follow the events are told.
     recent: recent::Recent,
+    /// Copies of the kitchen that are being taken.
+    backups: Arc<Semaphore>,
     /// Open event streams: each holds a connection for as long as it likes.
     streams: Arc<Semaphore>,
 }
@@ -129,6 +132,7 @@ impl Api {
         let (description, client) = (describe::text(description), forward::client(&sources.dialer));
         let (limits, told) = (access::Limits::new(&sources.access), access::Told::default());
         let streams = Arc::new(Semaphore::new(STREAMS_MAX));
+        let backups = Arc::new(Semaphore::new(backup::AT_ONCE));
         let large_bodies = Arc::new(Semaphore::new(forward::LARGE_BODIES_MAX));
         let api = Self(Arc::new(Inner {
             sources,
@@ -137,6 +141,7 @@ impl Api {
             limits,
             told,
             large_bodies,
+            backups,
             recent: recent::Recent::default(),
             streams,
         }));
@@ -230,6 +235,7 @@ fn operator_routes() -> OpenApiRouter<Api> {
         .routes(routes!(cluster::transfer))
         .routes(routes!(cluster::join))
         .routes(routes!(cluster::leave))
+        .routes(routes!(backup::back_up))
 }
 
 async fn unknown_route() -> Problem {

@@ -42,6 +42,7 @@ pub mod refusal;
 pub mod remake;
 pub mod report;
 pub mod reports;
+pub mod restored;
 pub mod retention;
 pub mod rows;
 pub mod rules;

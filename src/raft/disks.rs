@@ -5,8 +5,10 @@
 //! disk id that a node shows is kept in `meta`, and another one is refused, in requests and in answers. The edition of its identity
 //! file, which grows with every vote and at least once a second under load, only grows; a lower one is refused, and the replica itself
 //! is told with every request how far its peers have seen it. Never forgets.
+//!
+//! A kitchen that was restored from a backup has a lineage, so that what is left of it from before is not taken for a part of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
@@ -16,7 +18,9 @@ use rocksdb::WriteBatch;
 use crate::kitchen::NodeId;
 
 use super::fatal::Fatal;
+use super::log_store::last_log_id;
 use super::store::{Store, key};
+use super::types::Vote;
 use super::wire::Refused;
 
 /// So many editions behind, a request may have been overtaken.
@@ -43,6 +47,10 @@ pub(crate) struct Disks {
 struct Known {
     disks: BTreeMap<NodeId, String>,
     editions: BTreeMap<NodeId, u64>,
+    /// Which restore this log began with; empty without one.
+    lineage: String,
+    /// Who was refused for his lineage, and that is in the log.
+    strangers: BTreeSet<NodeId>,
     /// What each node acknowledged to this leader: the term, and the last index. In memory: it is of this tenure alone.
     acknowledged: BTreeMap<NodeId, (u64, u64)>,
 }
@@ -51,7 +59,8 @@ impl Disks {
     pub fn load(store: &Arc<Store>, own: Own) -> io::Result<Self> {
         let disks = store.meta(key::PEER_DISKS)?.unwrap_or_default();
         let editions = store.meta(key::PEER_EDITIONS)?.unwrap_or_default();
-        let known = Mutex::new(Known { disks, editions, ..Known::default() });
+        let lineage = store.meta(key::LINEAGE)?.unwrap_or_default();
+        let known = Mutex::new(Known { disks, editions, lineage, ..Known::default() });
         let fatal = store.fatal.clone();
         Ok(Self { own, store: Arc::downgrade(store), fatal, known })
     }
@@ -69,6 +78,31 @@ impl Disks {
     /// The highest edition that a node has shown.
     pub fn edition_of(&self, node: NodeId) -> u64 {
         self.known().editions.get(&node).copied().unwrap_or(0)
+    }
+
+    /// Which restore this replica's log began with.
+    pub fn lineage(&self) -> String {
+        self.known().lineage.clone()
+    }
+
+    /// Takes requests only from replicas whose log began with the same restore: one that goes on from before a restore holds entries that
+    /// the others' log has not. A replica that holds nothing yet takes its first caller's lineage for its own.
+    pub fn admit_lineage(&self, node: NodeId, theirs: &str) -> Result<(), Refused> {
+        let mut known = self.known();
+        if known.lineage == theirs {
+            return Ok(());
+        }
+        let store = self.store.upgrade().ok_or(Refused::Stopped)?;
+        if known.lineage.is_empty() && is_blank(&store).map_err(|_| Refused::Stopped)? {
+            store.put_meta_synced(key::LINEAGE, &theirs).map_err(|_| Refused::Stopped)?;
+            theirs.clone_into(&mut known.lineage);
+            return Ok(());
+        }
+        let refused = Refused::OtherLineage { own: known.lineage.clone(), theirs: theirs.to_owned() };
+        if known.strangers.insert(node) {
+            tracing::warn!("Node {node} is refused: {refused}");
+        }
+        Err(refused)
     }
 
     /// Takes a request from a node only if it comes from its disk, and from no older edition than the last, but for requests that overtake
@@ -148,4 +182,10 @@ impl Disks {
     fn known(&self) -> std::sync::MutexGuard<'_, Known> {
         self.known.lock().expect("nothing panics while it holds this lock")
     }
+}
+
+/// True for a database that holds no vote and no entry: nothing was promised from here.
+fn is_blank(store: &Store) -> io::Result<bool> {
+    let vote: Option<Vote> = store.meta(key::VOTE)?;
+    Ok(vote.is_none() && last_log_id(store)?.1.is_none())
 }

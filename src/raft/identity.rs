@@ -17,7 +17,7 @@ use crate::kitchen::NodeId;
 use super::types::Vote;
 
 /// Name of the file in the data directory.
-const FILE: &str = "identity.json";
+pub(super) const FILE: &str = "identity.json";
 
 /// A vote as people can read it: ordered by term, then node, then whether a majority granted it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -146,7 +146,7 @@ pub enum Error {
 }
 
 impl Identity {
-    fn new(cluster: &str, node: NodeId) -> Self {
+    pub(super) fn new(cluster: &str, node: NodeId) -> Self {
         let disk = format!("{:032x}", rand::random::<u128>());
         Self { cluster: cluster.to_owned(), node, disk, fresh: true, vote: None, floor: None, edition: 0 }
     }
@@ -208,6 +208,12 @@ impl IdentityFile {
             file.update(|_| ()).map_err(|source| Error::File { path: file.path.clone(), source })?;
         }
         Ok(file)
+    }
+
+    /// Puts an identity into a directory that has none.
+    pub fn create(data_dir: &Path, identity: Identity) -> io::Result<()> {
+        let edition = Arc::new(AtomicU64::new(identity.edition));
+        Self { path: data_dir.join(FILE), identity, edition }.update(|_| ())
     }
 
     /// What the file says.

@@ -7,6 +7,7 @@
 //! → answer. Starting: `open` → `identity` → `store` → `install` (what a crash cut short) → openraft → `server`.
 
 mod archive;
+pub mod backup;
 mod clock;
 mod codec;
 mod disks;

@@ -131,6 +131,7 @@ impl PeerClient {
         let request = request.header(wire::FROM_HEADER, self.node).header(wire::DISK_HEADER, self.disks.own());
         let (edition, seen) = (self.disks.own_edition(), self.disks.edition_of(self.target));
         let request = request.header(wire::EDITION_HEADER, edition).header(wire::SEEN_HEADER, seen);
+        let request = request.header(wire::LINEAGE_HEADER, self.disks.lineage());
         request.header(wire::RULES_HEADER, self.rules.own().0)
     }
 

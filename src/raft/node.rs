@@ -253,7 +253,7 @@ impl RaftNode {
         if members.is_empty() { self.0.options.peers.clone() } else { members }
     }
 
-    fn store(&self) -> io::Result<Arc<Store>> {
+    pub(super) fn store(&self) -> io::Result<Arc<Store>> {
         let store = self.0.store.lock().expect("nothing panics while it holds this lock").clone();
         store.ok_or_else(|| io::Error::other("this replica has stopped"))
     }

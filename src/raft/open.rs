@@ -121,7 +121,7 @@ fn create(dir: &Path, db: &Path, identity: &mut IdentityFile, fatal: &Fatal) -> 
     identity.update(|identity| identity.fresh = false)
 }
 
-fn found(store: &Store) -> io::Result<Found> {
+pub(super) fn found(store: &Store) -> io::Result<Found> {
     let vote: Option<Vote> = store.meta(key::VOTE)?;
     let (_, last) = last_log_id(store)?;
     let disk = store.meta(key::DISK)?;

@@ -41,7 +41,7 @@ impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let status = match self {
             Self::ForeignCluster { .. } | Self::WrongNode { .. } => StatusCode::FORBIDDEN,
-            Self::OtherDisk { .. } | Self::OldCopy { .. } => StatusCode::FORBIDDEN,
+            Self::OtherDisk { .. } | Self::OldCopy { .. } | Self::OtherLineage { .. } => StatusCode::FORBIDDEN,
             Self::BadBody { .. } => StatusCode::BAD_REQUEST,
             Self::BadSnapshot { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NoReadIndex => StatusCode::CONFLICT,
@@ -55,7 +55,10 @@ impl IntoResponse for Refused {
 async fn admit(State(node): State<RaftNode>, request: Request, next: Next) -> Response {
     let from = number(request.headers(), wire::FROM_HEADER);
     let admitted = admitted(&node, request.headers());
-    let is_ours = !matches!(admitted, Err(Refused::ForeignCluster { .. } | Refused::WrongNode { .. }));
+    let is_ours = !matches!(
+        admitted,
+        Err(Refused::ForeignCluster { .. } | Refused::WrongNode { .. } | Refused::OtherLineage { .. })
+    );
     let mut response = match admitted {
         Ok(()) => next.run(request).await,
         Err(refused) => refused.into_response(),
@@ -86,6 +89,7 @@ fn admitted(node: &RaftNode, headers: &HeaderMap) -> Result<(), Refused> {
     }
     let from = says(wire::FROM_HEADER).and_then(|from| from.parse().ok()).zip(says(wire::DISK_HEADER));
     let (from, disk) = from.ok_or_else(|| Refused::BadBody { why: "the sender does not say who it is".to_owned() })?;
+    node.disks().admit_lineage(from, says(wire::LINEAGE_HEADER).unwrap_or_default())?;
     node.disks().is_seen_at(number(headers, wire::SEEN_HEADER))?;
     node.disks().admit(from, disk, number(headers, wire::EDITION_HEADER))?;
     node.peer_rules().hear(from, says(wire::RULES_HEADER));

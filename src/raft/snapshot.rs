@@ -4,7 +4,7 @@
 //! can't be of different moments. Building runs on its own thread and never holds up apply.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
@@ -106,21 +106,26 @@ impl RaftSnapshotBuilder<Types> for SnapshotBuilder {
 }
 
 fn build(store: &Store, view: &View<'_>, shelf: &Shelf) -> Built {
-    let meta = meta(store, view)?;
     let file = shelf.temporary()?;
-    let rules = rules(store, view)?;
-    let mut writer = SnapshotWriter::new(File::create(file.path())?, shelf.cluster(), &meta, rules)?;
+    let (meta, written) = write(store, view, shelf.cluster(), File::create(file.path())?)?;
+    written.sync_all()?;
+    // openraft takes the meta from here, and asks for the current snapshot when it sends one.
+    let built = SnapshotFile { temporary: false, path: file.path.clone(), file: Some(File::open(&file.path)?) };
+    shelf.put(&meta, &file)?;
+    Ok(openraft::Snapshot { meta, snapshot: built })
+}
+
+/// Writes all that a view sees.
+pub(crate) fn write<W: Write>(store: &Store, view: &View<'_>, cluster: &str, to: W) -> io::Result<(SnapshotMeta, W)> {
+    let (meta, rules) = (meta(store, view)?, rules(store, view)?);
+    let mut writer = SnapshotWriter::new(to, cluster, &meta, rules)?;
     for (part, family) in [(Part::State, STATE), (Part::Archive, ARCHIVE)] {
         for row in view.iterator_cf(store.cf(family), IteratorMode::Start) {
             let (key, value) = row.map_err(io::Error::other)?;
             writer.row(part, &key, &value)?;
         }
     }
-    writer.finish()?;
-    // openraft takes the meta from here, and asks for the current snapshot when it sends one.
-    let built = SnapshotFile { temporary: false, path: file.path.clone(), file: Some(File::open(&file.path)?) };
-    shelf.put(&meta, &file)?;
-    Ok(openraft::Snapshot { meta, snapshot: built })
+    Ok((meta, writer.finish()?))
 }
 
 /// What the view covers.

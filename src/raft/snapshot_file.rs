@@ -63,15 +63,15 @@ struct End {
 }
 
 /// Writes one snapshot.
-pub(crate) struct SnapshotWriter {
-    file: BufWriter<File>,
+pub(crate) struct SnapshotWriter<W: Write> {
+    file: BufWriter<W>,
     frames: u64,
     part: Part,
     pending: Vec<u8>,
 }
 
-impl SnapshotWriter {
-    pub fn new(file: File, cluster: &str, meta: &SnapshotMeta, rules: Rules) -> io::Result<Self> {
+impl<W: Write> SnapshotWriter<W> {
+    pub fn new(file: W, cluster: &str, meta: &SnapshotMeta, rules: Rules) -> io::Result<Self> {
         let mut file = BufWriter::new(file);
         file.write_all(MAGIC)?;
         let mut writer = Self { file, frames: 0, part: Part::State, pending: vec![] };
@@ -93,12 +93,12 @@ impl SnapshotWriter {
         Ok(())
     }
 
-    /// Writes the end and syncs.
-    pub fn finish(mut self) -> io::Result<()> {
+    /// Writes the end. Nothing is synced.
+    pub fn finish(mut self) -> io::Result<W> {
         self.flush_rows()?;
         let end = End { frames: self.frames };
         self.frame(END, &codec::encode(&end))?;
-        self.file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
+        self.file.into_inner().map_err(io::IntoInnerError::into_error)
     }
 
     fn flush_rows(&mut self) -> io::Result<()> {

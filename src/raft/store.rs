@@ -42,6 +42,7 @@ pub(crate) mod key {
     pub const EVENTS_FLOOR: &str = "events_floor";
     pub const PEER_DISKS: &str = "peer_disks";
     pub const PEER_EDITIONS: &str = "peer_editions";
+    pub const LINEAGE: &str = "lineage";
 }
 
 /// A key and its value, as RocksDB hands them out.
@@ -61,6 +62,13 @@ impl Store {
         options.create_missing_column_families(create);
         let db = DB::open_cf_descriptors(&options, path, families()).map_err(io::Error::other)?;
         Ok(Self { db, fatal })
+    }
+
+    /// Opens the database for looking at: nothing on disk changes.
+    pub fn peek(path: &Path) -> io::Result<Self> {
+        let options = database_options();
+        let db = DB::open_cf_descriptors_read_only(&options, path, families(), false).map_err(io::Error::other)?;
+        Ok(Self { db, fatal: Fatal::default() })
     }
 
     /// What is whole before the first damage in the write-ahead log, for looking at: nothing on disk changes.

@@ -23,6 +23,8 @@ pub(crate) const DISK_HEADER: &str = "x-brigade-disk";
 pub(crate) const EDITION_HEADER: &str = "x-brigade-edition";
 /// The highest edition that the sender has seen of the node that the request is meant for.
 pub(crate) const SEEN_HEADER: &str = "x-brigade-seen";
+/// Which restore the sender's log began with: see `disks`.
+pub(crate) const LINEAGE_HEADER: &str = "x-brigade-lineage";
 /// The newest rules that whoever sends the request, or the answer, goes by.
 pub(crate) const RULES_HEADER: &str = "x-brigade-rules";
 /// The sender's vote beside a snapshot, as JSON.
@@ -65,6 +67,17 @@ pub enum Refused {
         edition: u64,
         /// What it showed before.
         seen: u64,
+    },
+    /// One of both was restored from a backup, and the other goes on from before.
+    #[error(
+        "this replica is of lineage {own:?} and the caller of {theirs:?}: one of them was restored from a backup, and the other is from \
+         before. Empty the data directory of the one that is from before (docs/RECOVERY.md)"
+    )]
+    OtherLineage {
+        /// Of the replica that refuses; empty: never restored.
+        own: String,
+        /// Of the caller.
+        theirs: String,
     },
     /// The body can't be decoded.
     #[error("the body can't be read: {why}")]

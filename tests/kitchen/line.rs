@@ -301,7 +301,7 @@ impl Line {
     /// An order that ended.
     pub fn archived(&self, id: &OrderId) -> Option<ArchivedOrder> {
         let bytes = self.main.archive.get(&brigade::kitchen::order::archive_key(id))?;
-        Some(rows::decode(&bytes).expect("the archive can be read"))
+        Some(rows::decode(bytes).expect("the archive can be read"))
     }
 
     /// How an order ended.

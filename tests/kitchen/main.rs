@@ -19,6 +19,7 @@ mod planning;
 mod properties;
 mod remakes;
 mod replicas;
+mod restored;
 mod retention;
 mod scenarios;
 mod world;

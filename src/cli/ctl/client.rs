@@ -13,6 +13,9 @@ use super::failure::Failure;
 /// Longer than the longest poll of `events`.
 const LIMIT: Duration = Duration::from_secs(40);
 
+/// How long a file may take: a large kitchen over a slow line.
+const DOWNLOAD_LIMIT: Duration = Duration::from_secs(4 * 3_600);
+
 /// The most characters of an answer that is no problem document.
 const SAID_MAX: usize = 500;
 
@@ -74,6 +77,35 @@ impl Client {
         }
     }
 
+    /// The first replica that answers with a file, which goes to `to` as it comes; or why none did. A file that is cut short is none: the
+    /// next one is asked, and `begin` makes a new beginning.
+    pub async fn download<W: std::io::Write>(
+        &self,
+        path: &str,
+        mut begin: impl FnMut() -> std::io::Result<W>,
+    ) -> Result<W, Failure> {
+        let mut tried = Vec::new();
+        for url in &self.urls {
+            let answer = match self.http.get(format!("{url}{path}")).timeout(DOWNLOAD_LIMIT).send().await {
+                Ok(answer) if answer.status().is_success() => answer,
+                Ok(answer) => match answer.json::<Value>().await {
+                    Ok(problem) if problem["type"].is_string() => return Err(Failure::refused(problem)),
+                    _ => return Err(Failure::Foreign { url: url.clone(), status: 0 }),
+                },
+                Err(error) => {
+                    tried.push(format!("  {url}: {}", cause(&error)));
+                    continue;
+                }
+            };
+            let mut to = begin()?;
+            match receive(answer, &mut to).await? {
+                Ok(()) => return Ok(to),
+                Err(error) => tried.push(format!("  {url}: {}", cause(&error))),
+            }
+        }
+        Err(Failure::Unreachable { tried: tried.join("\n") })
+    }
+
     async fn request(
         &self,
         method: Method,
@@ -130,6 +162,20 @@ impl Client {
         }
         let of_this_replica = status == StatusCode::SERVICE_UNAVAILABLE && (not_applied || method == Method::GET);
         if of_this_replica { Ok(Err(Err(value))) } else { Err(Failure::refused(value)) }
+    }
+}
+
+/// Outer Err: it can't be written. Inner: it did not come.
+async fn receive(
+    mut from: reqwest::Response,
+    to: &mut impl std::io::Write,
+) -> std::io::Result<Result<(), reqwest::Error>> {
+    loop {
+        match from.chunk().await {
+            Ok(Some(chunk)) => to.write_all(&chunk)?,
+            Ok(None) => return Ok(Ok(())),
+            Err(error) => return Ok(Err(error)),
+        }
     }
 }
 

@@ -57,6 +57,12 @@ pub enum Failure {
         /// What is wrong, and where.
         why: String,
     },
+    /// A copy of a kitchen can't be taken, trusted or restored.
+    #[error("{0}")]
+    Copy(#[from] crate::raft::backup::Error),
+    /// A node's configuration or directory can't be used.
+    #[error("{0}")]
+    Node(String),
     /// There is no screen to fill.
     #[error(
         "top fills a terminal, and standard input and output are none. Hint: brigade ctl top --once prints one screen, --once --json what it is made of"
@@ -113,6 +119,8 @@ impl Failure {
             | Self::Authority(_)
             | Self::TokenFile { .. }
             | Self::Chain { .. }
+            | Self::Copy(_)
+            | Self::Node(_)
             | Self::NoTerminal
             | Self::Enrol(_)
             | Self::File { .. }

@@ -4,6 +4,7 @@
 //! or failed, 2 wrong usage (clap), 3 no replica could be reached.
 
 mod audit;
+mod backup;
 mod bundle;
 mod certs;
 mod client;
@@ -95,6 +96,12 @@ pub enum What {
     /// The replicas: status, join, leave, transfer.
     #[command(subcommand)]
     Cluster(cluster::Cluster),
+    /// A copy of the whole kitchen in one file, from a replica that runs, or from the directory of one that does not.
+    Backup(backup::Backup),
+    /// Whether a copy is whole and what it holds. Asks no replica.
+    Verify(backup::Verify),
+    /// Makes a kitchen of a copy, on the node with the lowest number. Asks no replica.
+    Restore(backup::Restore),
     /// Until when the certificates of each replica are good.
     Certs,
     /// Who may use the API: list, add, revoke.
@@ -141,6 +148,9 @@ pub async fn execute(command: Command, out: Out<'_>) -> Result<(), Failure> {
         What::FoodSafety(what) => food_safety::run(&session, what, out).await,
         What::Events(events) => events::run(&session, events, out).await,
         What::Cluster(cluster) => cluster::run(&session, cluster, out).await,
+        What::Backup(what) => backup::back_up(&session, what, out).await,
+        What::Verify(what) => backup::verify(&session, &what, out),
+        What::Restore(what) => backup::restore(&session, &what, out),
         What::Certs => certs::run(&session, out).await,
         What::Tokens(tokens) => tokens::run(&session, tokens, out).await,
         What::Audit(audit) => audit::run(&session, audit, out).await,
