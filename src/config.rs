@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::kitchen::recipe::built_in_menu;
 use crate::kitchen::{NodeId, Recipe, Rules, Settings};
-use crate::node::traces;
+use crate::node::{backups, traces};
 use crate::tls::Dialer;
 use crate::{http, leader, protocol, raft, telemetry};
 
@@ -90,6 +90,9 @@ pub struct Config {
     /// The disk under `data_dir`.
     #[serde(default)]
     pub storage: StorageConfig,
+    /// Copies of the kitchen on a schedule; None: none.
+    #[serde(default)]
+    pub backup: Option<backups::Options>,
     /// Certificates; None: everything is plain, for loopback and for networks that others guard.
     #[serde(default)]
     pub tls: Option<TlsConfig>,

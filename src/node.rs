@@ -3,6 +3,7 @@
 //! Nothing of the kitchen is decided here. Start: broker, replica, peers' server, API, leader. Stop: leader first (it hands
 //! over while the replica still runs), then the servers, the replica, the broker.
 
+pub mod backups;
 mod chronicle;
 pub mod traces;
 
@@ -85,6 +86,9 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<()> {
     let api_server = tokio::spawn(http::serve_with(api, http::Api::router(sources), limits, acceptor, servers.clone()));
     if let Some(traces) = config.traces.clone() {
         tokio::spawn(traces::follow(node.clone(), config.kitchen.to_string(), traces, servers.clone()));
+    }
+    if let Some(backup) = config.backup.clone() {
+        tokio::spawn(backups::run(node.clone(), backup, servers.clone()));
     }
     let leading = tokio::spawn(leader::run(options, node.clone(), witness, status, wishes, stop.clone()));
     let first_token = tokio::spawn(http::access::found(node.clone(), access, servers.clone()));

@@ -57,13 +57,15 @@ const BUCKETS: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1
 const UPKEEP: Duration = Duration::from_secs(5);
 
 /// What is recorded, and what it tells. A name tells its type: `_total` is a counter, `_duration_seconds` a histogram, anything else a gauge.
-const RECORDED: [(&str, &str); 10] = [
+const RECORDED: [(&str, &str); 12] = [
     ("brigade_backend_exchanges_total", "Exchanges with kitchens."),
     ("brigade_backend_http_request_duration_seconds", "Answers of the backend, by kind and route."),
     ("brigade_backend_http_requests_total", "Requests to the backend, by kind, route and status."),
     ("brigade_backend_orders_moved_total", "Orders that were given to another kitchen."),
     ("brigade_backend_outcomes_total", "Outcomes that kitchens told, by what was done with them."),
     ("brigade_backend_polls_failed_total", "Polls of kitchens that brought nothing."),
+    ("brigade_backup_interval_seconds", "How often this replica shall take a copy of the kitchen."),
+    ("brigade_backup_last_success_timestamp_seconds", "When a copy was last taken, in seconds since 1970."),
     ("brigade_certificate_expiry_timestamp_seconds", "When a certificate ends, in seconds since 1970."),
     ("brigade_http_request_duration_seconds", "Answers of this replica, by kind and route."),
     ("brigade_http_requests_total", "Requests to this replica, by kind, route and status."),

@@ -126,6 +126,7 @@ fn values(config: &Config, faults: &mut Vec<Error>) {
     faults.extend(config.access.faults(listens).into_iter().map(Error::Value));
     let backend = config.backend.as_ref().map(super::BackendConfig::faults).unwrap_or_default();
     faults.extend(backend.into_iter().map(Error::Value));
+    faults.extend(config.backup.iter().flat_map(crate::node::backups::Options::faults).map(Error::Value));
     let refused = |refusal: Refusal| Error::Value(refusal.to_string());
     faults.extend(config.menu.recipes.iter().filter_map(|recipe| Recipe::check(recipe).err()).map(refused));
     faults.extend(config.leader_options().settings.check().err().map(refused));

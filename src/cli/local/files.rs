@@ -114,6 +114,7 @@ impl Site {
             backend: self.backend.clone(),
             incarnation: 1,
             rules_max: None,
+            backup: None,
             raft: RaftConfig::default(),
             storage: StorageConfig::default(),
             menu: MenuConfig { speed: self.speed, recipes: Vec::new() },

@@ -112,6 +112,7 @@ impl Site {
             backend: None,
             incarnation: 1,
             rules_max: plan.rules_max,
+            backup: None,
             history: Some(self.history()),
             raft: RaftConfig {
                 snapshot_every: plan.snapshot_every,
