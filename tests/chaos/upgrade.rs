@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use brigade::history::{History, Need, ReplicaDeed};
+use brigade::history::{Answer, DeviceFact, History, Need, ReplicaDeed, calls};
 use brigade::kitchen::Rules;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -59,6 +59,30 @@ fn a_rolling_upgrade_under_load_loses_nothing_and_raises_the_rules_when_the_last
     println!("{}", lateness(&history));
 }
 
+/// As for an update: stopped by its service manager and started again, the one in charge last. Guests repeat with their keys what is not
+/// answered, and each gets what he asked for.
+#[test]
+fn a_rolling_restart_of_all_three_under_load_loses_no_request_and_holds_up_no_instruction() {
+    let mut dinner = Dinner::begin(&Plan { brokers: Brokers::Mosquitto(1), ..Plan::default() }, 2);
+    dinner.seat_guests(4);
+    dinner.wait_until_one_bakes();
+    let (leader, followers) = (dinner.leader(), dinner.followers());
+    for node in followers.into_iter().chain([leader]) {
+        dinner.upgrade(node);
+        dinner.order(2);
+    }
+    let history = dinner.ends_well(&[Need::Failover]).history;
+    println!("{}; {}", lateness(&history), refusals(&history));
+}
+
+/// How many calls were answered, and how many had to be repeated.
+fn refusals(history: &History) -> String {
+    let calls = calls(history);
+    let unanswered = |answer: &Answer| matches!(answer, Answer::NotApplied { .. } | Answer::Unknown { .. });
+    let repeated = calls.iter().filter(|call| call.answer.is_some_and(unanswered)).count();
+    format!("{} calls, {repeated} of them repeated with their key", calls.len())
+}
+
 #[test]
 fn a_program_that_does_not_know_the_rules_ends_before_it_changes_anything() {
     let mut dinner = Dinner::begin(&Plan::default(), 1);
@@ -75,7 +99,7 @@ fn a_program_that_does_not_know_the_rules_ends_before_it_changes_anything() {
     dinner.ends_well(&[Need::Kill]);
 }
 
-/// How long after the entry that made it each instruction reached its device for the first time.
+/// How long after the entry that made it each instruction to do something reached its device for the first time.
 fn lateness(history: &History) -> String {
     let mut applied: BTreeMap<u64, u64> = BTreeMap::new();
     for (_, fact) in history.replicas() {
@@ -85,7 +109,8 @@ fn lateness(history: &History) -> String {
         }
     }
     let mut reached: BTreeMap<&str, u64> = BTreeMap::new();
-    for (_, fact) in history.devices().filter(|(_, fact)| fact.event == "instructed") {
+    let is_start = |fact: &DeviceFact| fact.event == "instructed" && fact.op.as_deref() == Some("task.start");
+    for (_, fact) in history.devices().filter(|(_, fact)| is_start(fact)) {
         reached.entry(fact.id.as_deref().unwrap_or_default()).or_insert(fact.t_ms);
     }
     let late = reached.iter().filter_map(|(id, at)| {
