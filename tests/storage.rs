@@ -6,6 +6,8 @@ mod backups;
 mod cluster;
 #[path = "storage/figures.rs"]
 mod figures;
+#[path = "storage/members.rs"]
+mod members;
 #[path = "storage/refusals.rs"]
 mod refusals;
 #[path = "storage/snapshots.rs"]

@@ -67,6 +67,10 @@ problem_kinds! {
     MembersUnchanged = 409 "members-unchanged" "The members stay as they are",
     /// Some replica still runs an older program.
     RulesTooOld = 409 "rules-too-old" "An upgrade is under way",
+    /// No other replica may be in charge.
+    NobodyElse = 409 "nobody-else" "No other replica could be in charge",
+    /// Too few voters would be left that answer.
+    QuorumAtRisk = 409 "quorum-at-risk" "The members stay as they are: the kitchen would stand still",
     /// The events are no longer in the ring.
     EventsGone = 410 "events-gone" "These events are gone",
     /// The body is larger than the limit.
@@ -271,6 +275,8 @@ impl From<TransferError> for Problem {
     fn from(error: TransferError) -> Self {
         match error {
             TransferError::NotLeader => Self::no_leader(),
+            TransferError::OnSideline(_) => Self::new(Kind::NoSuchVoter, format!("{error}: see /v1/cluster")),
+            TransferError::Nobody => Self::new(Kind::NobodyElse, error),
             TransferError::NoSuchVoter(_) => Self::new(Kind::NoSuchVoter, format!("{error}: see /v1/cluster")),
             TransferError::TimedOut => Self::new(Kind::TransferFailed, format!("{error}: see /v1/cluster, try again")),
             TransferError::Stopped => Self::stopping(),
@@ -282,6 +288,10 @@ impl From<MemberError> for Problem {
     fn from(error: MemberError) -> Self {
         match error {
             MemberError::NotLeader => Self::no_leader(),
+            MemberError::NoQuorum { ref missing, .. } => {
+                Self::new(Kind::QuorumAtRisk, &error).with("missing", missing.clone())
+            }
+            MemberError::NobodyElse(_) => Self::new(Kind::NobodyElse, error),
             MemberError::LastVoter | MemberError::Refused(_) => Self::new(Kind::MembersUnchanged, error),
             MemberError::TimedOut => Self::outcome_unknown(),
             MemberError::Stopped => Self::stopping(),

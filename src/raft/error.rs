@@ -136,6 +136,12 @@ pub enum TransferError {
     /// The target is no other voter.
     #[error("node {0} is no other voter of this cluster")]
     NoSuchVoter(NodeId),
+    /// The target votes, and is not in charge.
+    #[error("node {0} is a witness, or in maintenance: it is not in charge")]
+    OnSideline(NodeId),
+    /// There is nobody to hand over to.
+    #[error("no other replica may be in charge: they are witnesses, or in maintenance")]
+    Nobody,
     /// Nobody took over in time. This node takes no more writes in this term; a peer is elected when its lease ends.
     #[error("no other replica took over in time")]
     TimedOut,
@@ -153,7 +159,21 @@ pub enum MemberError {
     /// Nobody would be left to vote.
     #[error("it is the last voter of this cluster")]
     LastVoter,
-    /// Another change is under way, or the change makes no sense.
+    /// The voters that answer now are too few: the change could not be finished, or the cluster could not go on after it.
+    #[error(
+        "the voters would be {voters:?}, and {missing:?} can't be reached: the kitchen would stand still until they are back. \
+         Start them, or replace them, first"
+    )]
+    NoQuorum {
+        /// Those that do not answer.
+        missing: Vec<NodeId>,
+        /// The voters after the change.
+        voters: Vec<NodeId>,
+    },
+    /// Every other node is a witness, in maintenance, or does not answer.
+    #[error("nobody could be in charge without node {0}: the others are witnesses, in maintenance, or do not answer")]
+    NobodyElse(NodeId),
+    /// The change makes no sense.
     #[error("the change is refused: {0}")]
     Refused(String),
     /// It did not catch up, or no majority agreed, in time. The change may still happen; repeating it is safe.

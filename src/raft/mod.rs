@@ -27,6 +27,7 @@ mod open;
 mod options;
 mod peer_rules;
 mod propose;
+mod quorum;
 mod replica;
 pub mod server;
 mod shelf;

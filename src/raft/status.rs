@@ -66,6 +66,8 @@ pub struct Status {
     pub purged: Option<u64>,
     /// The voters and where they are.
     pub voters: BTreeMap<NodeId, String>,
+    /// Those that learn and do not vote (yet), and where they are.
+    pub learners: BTreeMap<NodeId, String>,
     /// On a leader: milliseconds since a majority acknowledged, when this status was made. Not for leases.
     pub millis_since_quorum_ack: Option<u64>,
     /// On a leader: what each other member has stored.
@@ -87,6 +89,7 @@ impl Status {
             snapshot: metrics.snapshot.map(|id| id.index),
             purged: metrics.purged.map(|id| id.index),
             voters: membership.voter_ids().map(|id| (id, address(&id))).collect(),
+            learners: membership.membership().learner_ids().map(|id| (id, address(&id))).collect(),
             millis_since_quorum_ack: metrics.last_quorum_acked.map(|at| at.elapsed().as_millis() as u64),
             matched: matched.map(|(id, log_id)| (*id, log_id.map(|at| at.index))).collect(),
         }
