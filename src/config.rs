@@ -120,6 +120,9 @@ pub struct NodeConfig {
     pub peer: String,
     /// `host:port` where clients reach it.
     pub api: String,
+    /// It votes and keeps the log, and is never in charge: for a third machine outside the kitchen.
+    #[serde(default)]
+    pub witness: bool,
 }
 
 /// Timing of the replicas, in milliseconds, and the length of their log, in entries.
@@ -247,6 +250,7 @@ impl Config {
         let peer = |n: &NodeConfig| (n.id, raft::Peer { peer: n.peer.clone(), api: n.api.clone() });
         let peers: BTreeMap<NodeId, raft::Peer> = self.nodes.iter().map(peer).collect();
         raft::Options {
+            witness: self.own().is_ok_and(|own| own.witness),
             heartbeat_ms: self.raft.heartbeat_ms,
             election_min_ms: self.raft.election_min_ms,
             election_max_ms: self.raft.election_max_ms,

@@ -14,3 +14,5 @@ mod refusals;
 mod snapshots;
 #[path = "storage/support.rs"]
 mod support;
+#[path = "storage/witness.rs"]
+mod witness;

@@ -39,6 +39,9 @@ fn nodes(config: &Config, faults: &mut Vec<Error>) {
             faults.push(Error::Address { what, address: address.clone(), form: "host:port" });
         }
     }
+    if !config.nodes.is_empty() && config.nodes.iter().all(|n| n.witness) {
+        faults.push(Error::Value("nodes: every one is a witness, and none could be in charge".to_owned()));
+    }
     faults.extend(shared_address(config));
 }
 
@@ -169,7 +172,12 @@ pub(super) fn notes(config: &Config) -> Vec<String> {
         }
     };
     let nodes = config.nodes.len();
-    note(nodes < 3, format!("{nodes} node(s): the kitchen stops with the first that is lost; three survive one"));
+    note(nodes == 1, "1 node: the kitchen stops with it; three survive the loss of one".to_owned());
+    let two = "2 nodes: each needs the other to decide anything, so the kitchen stops with the first that is lost, and goes on when it is back. What \
+               was accepted is on both disks. A third that is a witness survives the loss of one";
+    note(nodes == 2, two.to_owned());
+    let able = config.nodes.iter().filter(|n| !n.witness).count();
+    note(able == 1 && nodes > 1, "1 node that is no witness: nobody takes over from it".to_owned());
     note(nodes > 3 && nodes.is_multiple_of(2), format!("{nodes} nodes survive no more losses than {}", nodes - 1));
     let broker = config.embedded_broker.filter(|a| !a.ip().is_loopback());
     note(broker.is_some(), "embedded_broker lets anybody in who reaches it: keep it on loopback".to_owned());

@@ -31,7 +31,7 @@ use tracing::{info, warn};
 
 use crate::kitchen::{NodeId, Recipe, Settings};
 use crate::protocol;
-use crate::raft::{RaftNode, TransferError};
+use crate::raft::{RaftNode, Sideline, TransferError};
 use crate::tls::Dialer;
 
 use link::Connections;
@@ -88,6 +88,9 @@ pub async fn run(
     mut wishes: mpsc::Receiver<Wish>,
     stop: CancellationToken,
 ) {
+    if node.sideline() == Some(Sideline::Witness) {
+        return stand_by(&node, &mut wishes, &stop).await;
+    }
     let mut leading = node.watch_status();
     let mut connections = Connections::open(&options);
     while !stop.is_cancelled() {
@@ -95,11 +98,12 @@ pub async fn run(
         tokio::select! {
             () = stop.cancelled() => break,
             () = witness.listen(&mut connections) => break,
-            Some(wish) = wishes.recv(), if !node.is_leading() => {
+            Some(wish) = wishes.recv(), if !node.is_leading() || node.sideline().is_some() => {
                 let _ = wish.answer.send(Err(TransferError::NotLeader));
                 continue;
             }
-            led = leading.wait_for(|_| node.is_leading()) => if led.is_err() { break },
+            () = sideline(&node) => continue,
+            led = leading.wait_for(|_| node.is_leading() && node.sideline().is_none()) => if led.is_err() { break },
         }
         let (taker, ears, shown) = (node.clone(), witness.clone(), status.clone());
         let mut tenure = match Tenure::take_charge(options.clone(), taker, ears, shown, connections).await {
@@ -117,5 +121,32 @@ pub async fn run(
         info!(%epoch, "The tenure of node {} ends: {end}", options.node);
         tenure.hand_over(end).await;
         connections = Connections::open(&options);
+    }
+}
+
+/// How often a node on the sideline looks whether it leads.
+const SIDELINE_LOOK: Duration = Duration::from_millis(50);
+
+/// Returns when this node stands otherwise towards being in charge than before, or has tried to hand leadership back.
+async fn sideline(node: &RaftNode) {
+    let before = node.sideline();
+    while node.sideline() == before && !(before.is_some() && node.is_leading()) {
+        tokio::time::sleep(SIDELINE_LOOK).await;
+    }
+    if before.is_some() && node.is_leading() {
+        node.hand_back().await;
+        tokio::time::sleep(SIDELINE_LOOK).await;
+    }
+}
+
+/// A witness: no connections, no tenure. If it leads, as a last resort, it hands leadership back.
+async fn stand_by(node: &RaftNode, wishes: &mut mpsc::Receiver<Wish>, stop: &CancellationToken) {
+    info!("Node {} is a witness: it votes and keeps the log, and is never in charge", node.node_id());
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            Some(wish) = wishes.recv() => drop(wish.answer.send(Err(TransferError::NotLeader))),
+            () = sideline(node) => {}
+        }
     }
 }

@@ -203,6 +203,9 @@ pub(super) async fn monitor(shared: Arc<Shared>) -> EndOfTenure {
     let mut ears = Ears::default();
     loop {
         tokio::time::sleep(TICK).await;
+        if shared.node.sideline().is_some() {
+            return EndOfTenure::Maintenance;
+        }
         let mono = boottime_ms();
         if testimonies.0 + TESTIMONY_MS <= mono {
             testimonies = (mono, ask_others(&http, &witnesses(&shared)).await);
@@ -213,13 +216,16 @@ pub(super) async fn monitor(shared: Arc<Shared>) -> EndOfTenure {
             subscribed_at: shared.links.subscribed_at(),
             others: merged(&testimonies.1, testimonies.0),
         };
+        // Who is on the sideline hears as well as others, and is no reason to hand over.
+        let able = testimonies.1.iter().filter(|t| shared.node.sideline_of(t.node).is_none()).cloned();
+        let able: Vec<Testimony> = able.collect();
         report_status(&shared, &testimonies.1);
         judge_devices(&shared, &hearing).await;
         let in_charge_ms = hearing.mono.saturating_sub(shared.since_ms);
-        if let Some(better) = room::successor(shared.node.space().is_low(), in_charge_ms, &testimonies.1) {
+        if let Some(better) = room::successor(shared.node.space().is_low(), in_charge_ms, &able) {
             return EndOfTenure::StorageLow(better);
         }
-        let end = ears.judge(&shared.node.kitchen(), &shared.memory(), &hearing, &testimonies.1);
+        let end = ears.judge(&shared.node.kitchen(), &shared.memory(), &hearing, &able);
         match end {
             Some(Impaired::NoBroker) => return EndOfTenure::NoBroker,
             Some(Impaired::Deaf) => return EndOfTenure::Deaf,

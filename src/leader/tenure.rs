@@ -38,6 +38,8 @@ pub enum EndOfTenure {
     Deaf,
     /// This node's disk is nearly full, and that replica's is not.
     StorageLow(NodeId),
+    /// This node is in maintenance.
+    Maintenance,
     /// A task of the tenure ended: its proposals no longer go through.
     Broken,
 }
@@ -51,6 +53,7 @@ impl fmt::Display for EndOfTenure {
             Self::NoBroker => "it reaches no broker, and another replica does",
             Self::Deaf => "another replica hears more devices",
             Self::StorageLow(_) => "its disk is nearly full, and another replica's is not",
+            Self::Maintenance => "it is in maintenance",
             Self::Broken => "its entries no longer go through",
         })
     }
@@ -190,7 +193,7 @@ impl Tenure {
         shared.links.announce(shared.epoch, LeaderState::Down);
         let (to, answer) = match end {
             EndOfTenure::Wished(wish) => (wish.to, Some(wish.answer)),
-            EndOfTenure::Stopped | EndOfTenure::NoBroker | EndOfTenure::Deaf => (None, None),
+            EndOfTenure::Stopped | EndOfTenure::NoBroker | EndOfTenure::Deaf | EndOfTenure::Maintenance => (None, None),
             EndOfTenure::StorageLow(to) => (Some(to), None),
             EndOfTenure::Replaced | EndOfTenure::Broken => return,
         };

@@ -33,7 +33,7 @@ impl RaftNode {
         }
     }
 
-    /// Hands leadership to `to`, or to the voter that has stored most; returns the new leader.
+    /// Hands leadership to `to`, or to the voter that has stored most and may be in charge; returns the new leader.
     ///
     /// openraft may say yes and do nothing, so this watches for the new leader and tries the next voter. From the first try on
     /// this node accepts no entries and sends no heartbeats: if nobody takes over, the others elect when its lease ends.
@@ -42,7 +42,8 @@ impl RaftNode {
         if !self.is_leading() {
             return Err(TransferError::NotLeader);
         }
-        for target in candidates(&metrics, to)? {
+        let candidates = self.candidates(&metrics, to)?;
+        for target in candidates {
             self.raft().trigger().transfer_leader(target).await.map_err(|_| TransferError::Stopped)?;
             if let Some(leader) = self.wait_for_other_leader().await? {
                 return Ok(leader);
@@ -67,15 +68,20 @@ impl RaftNode {
             }
         }
     }
-}
 
-/// The wanted voter first, then the others, whoever has stored most first.
-fn candidates(metrics: &RaftMetrics, to: Option<NodeId>) -> Result<Vec<NodeId>, TransferError> {
-    let mut others: Vec<NodeId> = metrics.membership_config.voter_ids().filter(|id| *id != metrics.id).collect();
-    if let Some(wanted) = to.filter(|wanted| !others.contains(wanted)) {
-        return Err(TransferError::NoSuchVoter(wanted));
+    /// The wanted voter first, then the others, whoever has stored most first. Nobody on the sideline: it would hand over again.
+    fn candidates(&self, metrics: &RaftMetrics, to: Option<NodeId>) -> Result<Vec<NodeId>, TransferError> {
+        let mut others: Vec<NodeId> = metrics.membership_config.voter_ids().filter(|id| *id != metrics.id).collect();
+        match to {
+            Some(wanted) if !others.contains(&wanted) => return Err(TransferError::NoSuchVoter(wanted)),
+            Some(wanted) if self.sideline_of(wanted).is_some() => return Err(TransferError::OnSideline(wanted)),
+            Some(_) | None => others.retain(|id| self.sideline_of(*id).is_none()),
+        }
+        if others.is_empty() {
+            return Err(TransferError::Nobody);
+        }
+        let matched = |id: &NodeId| metrics.replication.as_ref().and_then(|all| all.get(id).copied().flatten());
+        others.sort_by_key(|id| (to != Some(*id), std::cmp::Reverse(matched(id)), *id));
+        Ok(others)
     }
-    let matched = |id: &NodeId| metrics.replication.as_ref().and_then(|all| all.get(id).copied().flatten());
-    others.sort_by_key(|id| (to != Some(*id), std::cmp::Reverse(matched(id)), *id));
-    Ok(others)
 }

@@ -27,6 +27,7 @@ use super::codec;
 use super::disks::Disks;
 use super::options::Options;
 use super::peer_rules::PeerRules;
+use super::sideline::Sidelines;
 use super::snapshot::SnapshotFile;
 use super::types::{Peer, Types, Vote};
 use super::wire::{self, Refused};
@@ -41,12 +42,18 @@ pub(crate) struct Network {
     snapshots: Client,
     disks: Arc<Disks>,
     rules: Arc<PeerRules>,
+    sidelines: Arc<Sidelines>,
     scheme: &'static str,
 }
 
 impl Network {
     /// Clients of this node. Nothing is connected yet.
-    pub fn new(options: &Options, disks: Arc<Disks>, rules: Arc<PeerRules>) -> reqwest::Result<Self> {
+    pub fn new(
+        options: &Options,
+        disks: Arc<Disks>,
+        rules: Arc<PeerRules>,
+        sidelines: Arc<Sidelines>,
+    ) -> reqwest::Result<Self> {
         Ok(Self {
             cluster: options.cluster.clone(),
             node: options.node_id,
@@ -56,6 +63,7 @@ impl Network {
             snapshots: client(&options.dialer)?,
             disks,
             rules,
+            sidelines,
             scheme: options.dialer.scheme(),
         })
     }
@@ -70,12 +78,24 @@ impl Network {
             append_deadline: self.append_deadline,
             disks: self.disks.clone(),
             rules: self.rules.clone(),
+            sidelines: self.sidelines.clone(),
         }
     }
 
     /// Asks the leader up to which index a read must wait here.
     pub async fn read_index(&self, target: NodeId, peer: &Peer, limit: Duration) -> Result<u64, Unanswered> {
         self.to(target, peer, &self.heartbeats).call(wire::READ_INDEX, &(), limit).await
+    }
+
+    /// Begins or ends the maintenance of another node.
+    pub async fn set_maintenance(
+        &self,
+        target: NodeId,
+        peer: &Peer,
+        on: bool,
+        limit: Duration,
+    ) -> Result<(), Unanswered> {
+        self.to(target, peer, &self.heartbeats).call(wire::MAINTENANCE, &on, limit).await
     }
 }
 
@@ -111,6 +131,7 @@ pub(crate) struct PeerClient {
     append_deadline: Duration,
     disks: Arc<Disks>,
     rules: Arc<PeerRules>,
+    sidelines: Arc<Sidelines>,
 }
 
 /// Why there is no answer.
@@ -132,7 +153,8 @@ impl PeerClient {
         let (edition, seen) = (self.disks.own_edition(), self.disks.edition_of(self.target));
         let request = request.header(wire::EDITION_HEADER, edition).header(wire::SEEN_HEADER, seen);
         let request = request.header(wire::LINEAGE_HEADER, self.disks.lineage());
-        request.header(wire::RULES_HEADER, self.rules.own().0)
+        let request = request.header(wire::RULES_HEADER, self.rules.own().0);
+        request.header(wire::SIDELINE_HEADER, self.sidelines.say_all())
     }
 
     async fn call<B: Serialize, A: DeserializeOwned>(
@@ -166,6 +188,7 @@ impl PeerClient {
         self.disks.is_seen_at(says(wire::SEEN_HEADER).parse().unwrap_or(0)).map_err(Unanswered::Refused)?;
         let rules = response.headers().get(wire::RULES_HEADER).and_then(|value| value.to_str().ok());
         let rules = rules.map(str::to_owned);
+        let sideline = says(wire::SIDELINE_HEADER).to_owned();
         let body = response.bytes().await.map_err(|e| failed(e, limit))?;
         if !status.is_success() {
             let refused = serde_json::from_slice(&body).map(Unanswered::Refused);
@@ -173,6 +196,7 @@ impl PeerClient {
         }
         self.disks.learn(self.target, &disk, edition).map_err(Unanswered::Refused)?;
         self.rules.hear(self.target, rules.as_deref());
+        self.sidelines.learn(self.target, &sideline);
         codec::decode(&body).map_err(|e| Unanswered::Failed(e.to_string()))
     }
 

@@ -20,12 +20,14 @@ use super::disks::Disks;
 use super::error::{Error, EventsError};
 use super::events;
 use super::fatal::Fatal;
+use super::last_resort;
 use super::network::Network;
 use super::open::{self, Opened};
 use super::options::Options;
 use super::peer_rules::PeerRules;
 use super::replica::Replica;
 use super::shelf::Shelf;
+use super::sideline::Sidelines;
 use super::space;
 use super::state_machine::StateMachine;
 use super::status::{self, LeaderInfo, Status};
@@ -46,6 +48,7 @@ pub(super) struct Inner {
     shelf: Arc<Shelf>,
     disks: Arc<Disks>,
     rules: Arc<PeerRules>,
+    sidelines: Arc<Sidelines>,
     /// Emptied by `shutdown`, so that the database is closed before the process ends.
     store: Mutex<Option<Arc<Store>>>,
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -69,16 +72,33 @@ impl RaftNode {
         let failed = |e: &dyn std::fmt::Display| Error::Raft(e.to_string());
         let Opened { store, replica, shelf, log, state_machine, writer, disks } = opened;
         let rules = Arc::new(PeerRules::new(options.node_id, options.rules_max));
-        let network = || Network::new(&options, disks.clone(), rules.clone()).map_err(|e| failed(&e));
+        let sidelines = Arc::new(Sidelines::load(options.node_id, options.witness, options.data_dir.clone()));
+        let network = || Network::new(&options, disks.clone(), rules.clone(), sidelines.clone()).map_err(|e| failed(&e));
         let (network, for_raft) = (network()?, network()?);
         let raft = Raft::new(options.node_id, config, for_raft, log, state_machine).await.map_err(|e| failed(&e))?;
+        raft.runtime_config().elect(sidelines.own().is_none());
         let status = Arc::new(watch::Sender::new(Status::default()));
         tokio::spawn(status::follow(raft.metrics(), status.clone(), fatal.clone()));
         let (store, writer) = (Mutex::new(Some(store)), Mutex::new(Some(writer)));
         let sleep = SleepGuard::default();
-        let inner = Inner { options, raft, network, replica, shelf, disks, rules, store, writer, status, sleep, fatal };
+        let inner = Inner {
+            options,
+            raft,
+            network,
+            replica,
+            shelf,
+            disks,
+            rules,
+            sidelines,
+            store,
+            writer,
+            status,
+            sleep,
+            fatal,
+        };
         let inner = Arc::new(inner);
         space::watch(&inner);
+        last_resort::watch(&inner);
         Ok(Self(inner))
     }
 
@@ -235,6 +255,14 @@ impl RaftNode {
     /// whenever that changes.
     pub fn watch_rules(&self) -> watch::Receiver<BTreeMap<NodeId, Rules>> {
         self.0.rules.watch()
+    }
+
+    pub(crate) fn sidelines(&self) -> &Sidelines {
+        &self.0.sidelines
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.metrics().running_state.is_err()
     }
 
     pub(crate) fn fatal_reason(&self) -> Option<Arc<str>> {

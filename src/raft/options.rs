@@ -23,6 +23,8 @@ pub struct Options {
     pub data_dir: PathBuf,
     /// All founding replicas, this one included. Read when the cluster is founded, and to greet peers.
     pub peers: BTreeMap<NodeId, Peer>,
+    /// True for a witness: it votes and keeps the log, and is never in charge.
+    pub witness: bool,
     /// Milliseconds between two heartbeats of the leader.
     pub heartbeat_ms: u64,
     /// The shortest time without a leader before an election, in milliseconds.
@@ -60,6 +62,7 @@ impl Options {
             node_id,
             data_dir: data_dir.into(),
             peers,
+            witness: false,
             heartbeat_ms: 50,
             election_min_ms: 150,
             election_max_ms: 300,

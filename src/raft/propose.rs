@@ -64,6 +64,10 @@ impl RaftNode {
     /// Puts this node in charge: proposes TakeCharge, and returns the epoch once it is applied here. Tries again while this node
     /// leads, up to `propose_limit` a try and three tries.
     pub async fn take_charge(&self, incarnation: u32) -> Result<(Epoch, u64), ProposeError> {
+        // Whoever calls this looks first; a node on the sideline is not in charge by mistake either.
+        if self.sideline().is_some() {
+            return Err(ProposeError::NotLeader { leader: None });
+        }
         let mut tries_left = 3;
         loop {
             tries_left -= 1;

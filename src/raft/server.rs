@@ -31,6 +31,7 @@ pub fn router(node: RaftNode) -> Router {
         .route(wire::PRE_VOTE, post(pre_vote))
         .route(wire::TRANSFER, post(transfer))
         .route(wire::READ_INDEX, post(read_index))
+        .route(wire::MAINTENANCE, post(maintenance))
         .layer(DefaultBodyLimit::max(wire::BODY_BYTES_MAX))
         .route(wire::SNAPSHOT, post(snapshot))
         .layer(middleware::from_fn_with_state(node.clone(), admit))
@@ -45,6 +46,7 @@ impl IntoResponse for Refused {
             Self::BadBody { .. } => StatusCode::BAD_REQUEST,
             Self::BadSnapshot { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NoReadIndex => StatusCode::CONFLICT,
+            Self::Unwritten { .. } => StatusCode::INSUFFICIENT_STORAGE,
             Self::Stopped => StatusCode::SERVICE_UNAVAILABLE,
         };
         (status, Json(self)).into_response()
@@ -72,6 +74,9 @@ async fn admit(State(node): State<RaftNode>, request: Request, next: Next) -> Re
     // A node of another cluster that has the same number is not meant.
     let seen = if is_ours { node.disks().edition_of(from) } else { 0 };
     response.headers_mut().insert(wire::SEEN_HEADER, HeaderValue::from(seen));
+    if let Ok(sideline) = HeaderValue::from_str(&node.sidelines().say_own()) {
+        response.headers_mut().insert(wire::SIDELINE_HEADER, sideline);
+    }
     response
 }
 
@@ -109,7 +114,9 @@ fn answer<T: Serialize, E>(result: Result<T, E>) -> Result<Vec<u8>, Refused> {
     result.map(|answer| codec::encode(&answer)).map_err(|_| Refused::Stopped)
 }
 
-async fn append(State(node): State<RaftNode>, bytes: Bytes) -> Result<Vec<u8>, Refused> {
+async fn append(State(node): State<RaftNode>, headers: HeaderMap, bytes: Bytes) -> Result<Vec<u8>, Refused> {
+    let said = headers.get(wire::SIDELINE_HEADER).and_then(|said| said.to_str().ok());
+    node.sidelines().learn_all(said.unwrap_or_default());
     answer(node.raft().append_entries(body(&bytes)?).await)
 }
 
@@ -128,6 +135,12 @@ async fn transfer(State(node): State<RaftNode>, bytes: Bytes) -> Result<Vec<u8>,
 async fn read_index(State(node): State<RaftNode>) -> Result<Vec<u8>, Refused> {
     let index = node.read_index().await.map_err(|_| Refused::NoReadIndex)?;
     Ok(codec::encode(&index))
+}
+
+async fn maintenance(State(node): State<RaftNode>, bytes: Bytes) -> Result<Vec<u8>, Refused> {
+    let on = body(&bytes)?;
+    node.set_own_maintenance(on).await.map_err(|e| Refused::Unwritten { why: e.to_string() })?;
+    Ok(codec::encode(&()))
 }
 
 async fn snapshot(State(node): State<RaftNode>, headers: HeaderMap, content: Body) -> Result<Vec<u8>, Refused> {

@@ -10,6 +10,7 @@ pub(crate) const PRE_VOTE: &str = "/raft/pre-vote";
 pub(crate) const TRANSFER: &str = "/raft/transfer";
 pub(crate) const SNAPSHOT: &str = "/raft/snapshot";
 pub(crate) const READ_INDEX: &str = "/raft/read-index";
+pub(crate) const MAINTENANCE: &str = "/raft/maintenance";
 
 /// The cluster of the sender.
 pub(crate) const CLUSTER_HEADER: &str = "x-brigade-cluster";
@@ -27,6 +28,8 @@ pub(crate) const SEEN_HEADER: &str = "x-brigade-seen";
 pub(crate) const LINEAGE_HEADER: &str = "x-brigade-lineage";
 /// The newest rules that whoever sends the request, or the answer, goes by.
 pub(crate) const RULES_HEADER: &str = "x-brigade-rules";
+/// Who is on the sideline: by an answer, or the request of a candidate, the sender alone; by a leader's request, all whom it knows.
+pub(crate) const SIDELINE_HEADER: &str = "x-brigade-sideline";
 /// The sender's vote beside a snapshot, as JSON.
 pub(crate) const VOTE_HEADER: &str = "x-brigade-vote";
 
@@ -94,6 +97,12 @@ pub enum Refused {
     /// This node does not lead, or no majority confirmed it.
     #[error("no read index here")]
     NoReadIndex,
+    /// The file of this node's maintenance can't be written.
+    #[error("the file can't be written: {why}")]
+    Unwritten {
+        /// What the system says.
+        why: String,
+    },
     /// This replica has stopped.
     #[error("this replica has stopped")]
     Stopped,

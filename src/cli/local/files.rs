@@ -71,7 +71,7 @@ impl Site {
         std::fs::create_dir_all(&dir).with_context(|| format!("folder {}", dir.display()))?;
         let claim = Claim::of(3 * NODES as usize)?;
         let at = |n: u64, of: usize| claim.addresses()[of * NODES as usize + n as usize - 1];
-        let node = |n| NodeConfig { id: n, peer: at(n, 0).to_string(), api: at(n, 1).to_string() };
+        let node = |n| NodeConfig { id: n, peer: at(n, 0).to_string(), api: at(n, 1).to_string(), witness: false };
         let nodes: Vec<NodeConfig> = (1..=NODES).map(node).collect();
         let embedded: Vec<SocketAddr> = (1..=NODES).map(|n| at(n, 2)).collect();
         let brokers = match &plan.broker {

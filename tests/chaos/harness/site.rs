@@ -93,8 +93,12 @@ impl Site {
     }
 
     fn config(&self, node: u64, plan: &Plan) -> Config {
-        let entry =
-            |n: u64| NodeConfig { id: n, peer: self.peers[&n].seen.to_string(), api: self.apis[&n].seen.to_string() };
+        let entry = |n: u64| NodeConfig {
+            id: n,
+            peer: self.peers[&n].seen.to_string(),
+            api: self.apis[&n].seen.to_string(),
+            witness: false,
+        };
         let embedded_broker = (plan.brokers == Brokers::Embedded).then(|| self.brokers[&node].own);
         Config {
             kitchen: KITCHEN.parse().expect("a word is an id"),
