@@ -34,7 +34,8 @@ pub async fn show(State(api): State<Api>) -> Answer<ClusterView> {
         seen_by: api.node().node_id(),
         leader: status.leader.as_ref().map(|l| l.node),
         term: status.term,
-        members: status.voters.keys().map(|node| member(&api, &status, *node)).collect(),
+        members: status.voters.keys().chain(status.learners.keys()).map(|node| member(&api, &status, *node)).collect(),
+        tolerates: api.node().tolerates(),
         log,
         quorum_age_ms: api.node().quorum_age_ms(),
         tenure: tenure(&api),
@@ -48,6 +49,7 @@ fn member(api: &Api, status: &Status, node: NodeId) -> MemberView {
     let role = match () {
         () if node == api.node().node_id() => status.role,
         () if leads => Role::Leader,
+        () if status.learners.contains_key(&node) => Role::Learner,
         () => Role::Follower,
     };
     let own = (node == api.node().node_id() && !status.matched.is_empty()).then_some(status.last_log).flatten();
@@ -56,9 +58,10 @@ fn member(api: &Api, status: &Status, node: NodeId) -> MemberView {
         node,
         role: role_word(role).to_owned(),
         api: api.node().peers().remove(&node).map(|p| p.api),
-        peer: status.voters.get(&node).cloned().unwrap_or_default(),
         rules: api.node().watch_rules().borrow().get(&node).map(|rules| rules.0),
+        peer: status.voters.get(&node).or(status.learners.get(&node)).cloned().unwrap_or_default(),
         stored,
+        sideline: api.node().sideline_of(node).map(|sideline| sideline.word().to_owned()),
         lag: stored.and_then(|stored| Some(status.last_log?.saturating_sub(stored))),
     }
 }
@@ -154,7 +157,7 @@ pub struct JoinBody {
 
 /// `POST /v1/cluster/join`: a new replica learns, and votes when it has caught up. Safe to repeat, until the answer is 200.
 #[utoipa::path(post, path = "/v1/cluster/join", operation_id = "join_cluster", tag = "cluster", request_body = JoinBody,
-    responses((status = 200, body = ClusterView), (status = 409, description = "members-unchanged"), (status = 503, description = "catching-up")))]
+    responses((status = 200, body = ClusterView), (status = 409, description = "members-unchanged, quorum-at-risk"), (status = 503, description = "catching-up")))]
 pub async fn join(
     State(api): State<Api>,
     asker: Asker,
@@ -170,11 +173,7 @@ pub async fn join(
     match timeout(JOIN_WAIT, joining).await {
         Ok(Ok(())) => Ok(show(State(api)).await),
         Ok(Err(error)) => Err(api.note_refusal(&asked, act, error).await),
-        Err(_) => {
-            let detail =
-                format!("node {node} has not caught up, or does not answer at {peer}: repeat this until it has");
-            Err(Problem::new(Kind::CatchingUp, detail))
-        }
+        Err(_) => Err(catching_up(node, &peer)),
     }
 }
 
@@ -190,7 +189,7 @@ pub struct LeaveBody {
 
 /// `POST /v1/cluster/leave`: a replica votes no longer, and is no member. Safe to repeat.
 #[utoipa::path(post, path = "/v1/cluster/leave", operation_id = "leave_cluster", tag = "cluster", request_body = LeaveBody,
-    responses((status = 200, body = ClusterView), (status = 409, description = "members-unchanged")))]
+    responses((status = 200, body = ClusterView), (status = 409, description = "members-unchanged, quorum-at-risk")))]
 pub async fn leave(
     State(api): State<Api>,
     asker: Asker,
@@ -202,6 +201,92 @@ pub async fn leave(
         Ok(()) => Ok(show(State(api)).await),
         Err(error) => Err(api.note_refusal(&asked, act, error).await),
     }
+}
+
+/// A replica that takes the place of another.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({ "node": 2, "with": 4, "peer": "10.0.0.12:7300", "api": "10.0.0.12:7400" })))]
+pub struct ReplaceBody {
+    /// The number of the one that goes.
+    #[schema(value_type = u64)]
+    node: NodeId,
+    /// The number of the one that comes: never one that was used before.
+    #[schema(value_type = u64)]
+    with: NodeId,
+    /// `host:port` where other replicas reach it.
+    peer: String,
+    /// `host:port` where clients reach it.
+    api: String,
+}
+
+/// `POST /v1/cluster/replace`: a new replica learns, and when it has caught up, one change gives it the vote of another, which is no member
+/// any more. Safe to repeat, until the answer is 200.
+#[utoipa::path(post, path = "/v1/cluster/replace", operation_id = "replace_replica", tag = "cluster", request_body = ReplaceBody,
+    responses((status = 200, body = ClusterView), (status = 409, description = "members-unchanged, quorum-at-risk"), (status = 503, description = "catching-up")))]
+pub async fn replace(
+    State(api): State<Api>,
+    asker: Asker,
+    Json(body): Json<ReplaceBody>,
+) -> Result<Answer<ClusterView>, Problem> {
+    let ReplaceBody { node, with, peer, api: address } = body;
+    let (asked, act) = (asker.asked()?, Act::Leave { node });
+    if !api.node().is_member(with) {
+        api.note(&asked, Act::Join { node: with, peer: peer.clone() }, None).await?;
+        api.note(&asked, act.clone(), None).await?;
+    }
+    let replacing = api.node().replace(node, with, Peer { peer: peer.clone(), api: address });
+    match timeout(JOIN_WAIT, replacing).await {
+        Ok(Ok(())) => Ok(show(State(api)).await),
+        Ok(Err(error)) => Err(api.note_refusal(&asked, act, error).await),
+        Err(_) => Err(catching_up(with, &peer)),
+    }
+}
+
+/// A replica that an operator works on.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({ "node": 2, "on": true, "actor": "ann", "reason": "a new disk" })))]
+pub struct MaintenanceBody {
+    /// Its number.
+    #[schema(value_type = u64)]
+    node: NodeId,
+    /// Whether it is in maintenance from now on.
+    on: bool,
+    /// Who says so.
+    #[serde(default)]
+    #[schema(max_length = 100)]
+    actor: Option<String>,
+    /// Why.
+    #[serde(default)]
+    #[schema(max_length = 200)]
+    reason: Option<String>,
+}
+
+/// `POST /v1/cluster/maintenance`: a replica hands leadership over and is not in charge until its maintenance ends. It goes on voting and
+/// keeping the log, and remembers it over restarts. Safe to repeat.
+#[utoipa::path(post, path = "/v1/cluster/maintenance", operation_id = "set_maintenance", tag = "cluster", request_body = MaintenanceBody,
+    responses((status = 200, body = ClusterView), (status = 409, description = "members-unchanged, nobody-else")))]
+pub async fn maintenance(
+    State(api): State<Api>,
+    asker: Asker,
+    Json(body): Json<MaintenanceBody>,
+) -> Result<Answer<ClusterView>, Problem> {
+    let MaintenanceBody { node, on, actor, reason } = body;
+    let said = Word { actor, reason };
+    // On record as leadership that moves, which replicas of every version read; `change` says what for.
+    let change = format!("maintenance of node {node} {}", if on { "begins" } else { "ends" });
+    let (asked, act) = (Asked { change, ..asker.says(&said)? }, Act::Transfer { to: None });
+    api.note(&asked, act.clone(), None).await?;
+    match api.node().set_maintenance(node, on).await {
+        Ok(()) => Ok(show(State(api)).await),
+        Err(error) => Err(api.note_refusal(&asked, act, error).await),
+    }
+}
+
+fn catching_up(node: NodeId, peer: &str) -> Problem {
+    let detail = format!("node {node} has not caught up, or does not answer at {peer}: repeat this until it has");
+    Problem::new(Kind::CatchingUp, detail)
 }
 
 impl Api {

@@ -236,6 +236,8 @@ fn operator_routes() -> OpenApiRouter<Api> {
         .routes(routes!(cluster::join))
         .routes(routes!(cluster::leave))
         .routes(routes!(backup::back_up))
+        .routes(routes!(cluster::replace))
+        .routes(routes!(cluster::maintenance))
 }
 
 async fn unknown_route() -> Problem {

@@ -32,7 +32,9 @@ fn body(method: &str, path: &str, settings: &Value) -> Value {
         "/v1/tokens" => json!({ "name": "ann", "role": "viewer" }),
         // One that is a member, elsewhere: it is refused at once.
         "/v1/cluster/join" => json!({ "node": 1, "peer": "127.0.0.1:1", "api": "127.0.0.1:1" }),
+        "/v1/cluster/maintenance" => json!({ "node": 1, "on": false }),
         "/v1/cluster/leave" => json!({ "node": 99 }),
+        "/v1/cluster/replace" => json!({ "node": 98, "with": 99, "peer": "127.0.0.1:1", "api": "127.0.0.1:1" }),
         _ => json!({}),
     }
 }
@@ -90,6 +92,9 @@ async fn every_route_that_changes_something_leaves_a_record_and_no_other_does() 
             // Two ways to ask for the same.
             "place_order_by_key" => "place_order".to_owned(),
             "withdraw_order" => "cancel_order".to_owned(),
+            // One that joins, and one that leaves.
+            "set_maintenance" => "transfer_leadership".to_owned(),
+            "replace_replica" => "join_cluster".to_owned(),
             name => name.to_owned(),
         };
         assert_eq!(first["action"], operation, "{method} {path}");

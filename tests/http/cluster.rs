@@ -4,7 +4,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 use crate::events::Stream;
-use crate::support::{Kitchen, ask};
+use crate::support::{Kitchen, ask, wait_for};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_write_on_a_follower_is_done_by_the_leader_and_read_back_anywhere() {
@@ -119,4 +119,63 @@ async fn a_replica_leaves_on_request_and_no_number_is_given_twice() {
     let left = ask_leader("/v1/cluster/leave", json!({ "node": follower })).await.expect(StatusCode::OK);
     assert_eq!(left["members"].as_array().unwrap().len(), 2, "{left}");
     kitchen.order("a").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_would_stop_the_kitchen_is_refused_and_says_who_is_missing() {
+    let mut kitchen = Kitchen::open(3).await;
+    kitchen.order("a").await;
+    let (leader, dead) = (kitchen.leader().await, kitchen.follower().await);
+    let alive = (1..=3).find(|id| ![leader, dead].contains(id)).unwrap();
+    kitchen.stop(dead).await;
+    let at_leader = &kitchen.members[&leader].node;
+    wait_for("silence", || (at_leader.tolerates() == 0).then_some(())).await;
+    let ask_leader = |path: &str, body| ask(Method::POST, kitchen.url(leader, path), Some(body));
+    let refused = ask_leader("/v1/cluster/leave", json!({ "node": alive })).await.problem(409, "quorum-at-risk");
+    assert_eq!(refused["missing"], json!([dead]), "{refused}");
+    let with = json!({ "node": dead, "with": 9, "peer": "127.0.0.1:9", "api": "127.0.0.1:9" });
+    ask_leader("/v1/cluster/replace", with).await.problem(503, "catching-up");
+    let cluster = ask(Method::GET, kitchen.url(leader, "/v1/cluster"), None).await.expect(StatusCode::OK);
+    assert_eq!(cluster["tolerates"], 0);
+    let members = cluster["members"].as_array().unwrap();
+    assert!(members.iter().any(|m| m["node"] == 9 && m["role"] == "learner"), "{members:?}");
+    assert_eq!(members.len(), 4, "the dead one is a member until the new one has caught up: {members:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_in_maintenance_hands_over_and_every_replica_says_so() {
+    let kitchen = Kitchen::open(3).await;
+    kitchen.order("a").await;
+    let first = kitchen.leader().await;
+    let set = |node: u64, on: bool| {
+        let url = kitchen.url(first, "/v1/cluster/maintenance");
+        ask(Method::POST, url, Some(json!({ "node": node, "on": on, "reason": "a new disk" })))
+    };
+    set(9, true).await.problem(409, "members-unchanged");
+    set(first, true).await.expect(StatusCode::OK);
+    // What a tenure's end does, and here nobody is in charge.
+    kitchen.members[&first].node.hand_back().await;
+    let handed_over = || kitchen.members[&first].node.leader().is_some_and(|leader| leader.node != first);
+    wait_for("another leader", || handed_over().then_some(())).await;
+    let second = kitchen.leader().await;
+    let third = 6 - first - second;
+    for at in [first, second, third] {
+        let node = &kitchen.members[&at].node;
+        wait_for("the word of it", || node.sideline_of(first).map(drop)).await;
+        let cluster = ask(Method::GET, kitchen.url(at, "/v1/cluster"), None).await.expect(StatusCode::OK);
+        let mut members = cluster["members"].as_array().unwrap().iter();
+        assert!(members.any(|m| m["node"] == first && m["sideline"] == "maintenance"), "{cluster}");
+    }
+    let ready = ask(Method::GET, kitchen.url(first, "/readyz"), None).await.expect(StatusCode::OK);
+    assert!(ready["warnings"][0].as_str().unwrap().contains("maintenance"), "{ready}");
+    set(third, true).await.expect(StatusCode::OK);
+    let leads = &kitchen.members[&second].node;
+    wait_for("the word of it", || leads.sideline_of(third).map(drop)).await;
+    set(second, true).await.problem(409, "nobody-else");
+    kitchen.order("b").await;
+    set(first, false).await.expect(StatusCode::OK);
+    set(third, false).await.expect(StatusCode::OK);
+    let audit = ask(Method::GET, kitchen.url(second, "/v1/audit?limit=50"), None).await.expect(StatusCode::OK);
+    let what = format!("maintenance of node {first} begins");
+    assert!(audit.to_string().contains(&what), "{audit}");
 }

@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::table::{pairs, table};
 use super::{Failure, Out, Session, text};
 
-/// How long a newcomer may take.
+/// How long a newcomer may take; beyond that the command may be run again.
 const JOIN_LIMIT: Duration = Duration::from_secs(300);
 
 /// What is done with the replicas.
@@ -38,12 +38,46 @@ pub enum Cluster {
         #[arg(long)]
         node: u64,
     },
+    /// Puts a new replica in the place of a dead, wiped or tired one: it learns, and when it has caught up, one change takes the old one's
+    /// vote and gives it to the new one. Waits for that; safe to run again.
+    Replace {
+        /// The number of the one that goes.
+        #[arg(long)]
+        node: u64,
+        /// The number of the one that comes: never one that was used before.
+        #[arg(long)]
+        with: u64,
+        /// host:port where other replicas reach the new one.
+        #[arg(long)]
+        peer: String,
+        /// host:port where clients reach the new one.
+        #[arg(long)]
+        node_api: String,
+    },
+    /// Begins or ends a replica's maintenance: it hands leadership over and is not in charge meanwhile. It goes on voting, and its
+    /// maintenance outlives restarts.
+    Maintenance {
+        /// Its number.
+        #[arg(long)]
+        node: u64,
+        /// Whether it begins or ends.
+        switch: Switch,
+    },
     /// Hands leadership over.
     Transfer {
         /// To this node; to the one that has stored most, if it is missing.
         #[arg(long)]
         to: Option<u64>,
     },
+}
+
+/// Begins or ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    /// It begins.
+    On,
+    /// It ends.
+    Off,
 }
 
 pub async fn run(session: &Session, cluster: Cluster, out: Out<'_>) -> Result<(), Failure> {
@@ -53,11 +87,22 @@ pub async fn run(session: &Session, cluster: Cluster, out: Out<'_>) -> Result<()
             session.print(out, &answer, show)
         }
         Cluster::Join { node, peer, node_api } => {
-            let answer = join(session, json!({ "node": node, "peer": peer, "api": node_api })).await?;
+            let body = json!({ "node": node, "peer": peer, "api": node_api });
+            let answer = until_caught_up(session, "/v1/cluster/join", body, node).await?;
+            session.print(out, &answer, show)
+        }
+        Cluster::Replace { node, with, peer, node_api } => {
+            let body = json!({ "node": node, "with": with, "peer": peer, "api": node_api });
+            let answer = until_caught_up(session, "/v1/cluster/replace", body, with).await?;
             session.print(out, &answer, show)
         }
         Cluster::Leave { node } => {
             let answer = session.client.send(Method::POST, "/v1/cluster/leave", json!({ "node": node })).await?;
+            session.print(out, &answer, show)
+        }
+        Cluster::Maintenance { node, switch } => {
+            let body = json!({ "node": node, "on": switch == Switch::On });
+            let answer = session.client.send(Method::POST, "/v1/cluster/maintenance", body).await?;
             session.print(out, &answer, show)
         }
         Cluster::Transfer { to } => {
@@ -68,19 +113,36 @@ pub async fn run(session: &Session, cluster: Cluster, out: Out<'_>) -> Result<()
     }
 }
 
-/// Asks again while the newcomer catches up, and while nobody leads: that is safe.
-async fn join(session: &Session, body: Value) -> Result<Value, Failure> {
+/// Asks again while the newcomer catches up, while nobody leads, and when the one that was asked died over it: that is safe.
+async fn until_caught_up(session: &Session, path: &str, body: Value, newcomer: u64) -> Result<Value, Failure> {
     let limit = Instant::now() + JOIN_LIMIT;
+    let mut said = String::new();
     loop {
-        let waits = match session.client.send(Method::POST, "/v1/cluster/join", body.clone()).await {
-            Err(Failure::Refused(no)) if ["catching-up", "no-leader", "outcome-unknown"].contains(&&*no.word) => no,
+        let waits = match session.client.send(Method::POST, path, body.clone()).await {
+            Err(Failure::Refused(no)) if !MAY_PASS.contains(&&*no.word) => return Err(Failure::Refused(no)),
+            Err(waits @ (Failure::Refused(_) | Failure::Unknown { .. } | Failure::Unreachable { .. })) => waits,
             done => return done,
         };
         if Instant::now() > limit {
-            return Err(Failure::Refused(waits));
+            return Err(waits);
+        }
+        if let Some(now) = progress(session, newcomer).await.filter(|now| *now != said) {
+            eprintln!("brigade ctl: {now}");
+            said = now;
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
+}
+
+/// Refusals that a repetition may find gone.
+const MAY_PASS: [&str; 4] = ["catching-up", "no-leader", "no-quorum", "outcome-unknown"];
+
+/// How far a newcomer has come, as the leader sees it.
+async fn progress(session: &Session, newcomer: u64) -> Option<String> {
+    let cluster = session.client.get("/v1/cluster").await.ok()?;
+    let member = cluster["members"].as_array()?.iter().find(|m| m["node"] == newcomer)?;
+    let (role, stored, last) = (text(member, "/role"), text(member, "/stored"), text(&cluster, "/log/last"));
+    Some(format!("node {newcomer} is a {role}; it has stored entry {stored} of {last}"))
 }
 
 fn show(c: &Value) -> String {
@@ -98,9 +160,17 @@ fn show(c: &Value) -> String {
         ("log", log.join(", ")),
         ("majority", quorum),
         ("in charge", text(c, "/tenure/in_charge")),
+        ("may lose", format!("{} more of the voters", text(c, "/tolerates"))),
     ]);
     let members = c["members"].as_array().map_or(&[][..], Vec::as_slice);
-    let row = |m: &Value| ["/node", "/role", "/api", "/stored", "/lag", "/rules"].map(|at| text(m, at));
+    let role = |m: &Value| match m["sideline"].as_str() {
+        Some(sideline) => format!("{} ({sideline})", text(m, "/role")),
+        None => text(m, "/role"),
+    };
+    let row = |m: &Value| {
+        let rest = ["/api", "/stored", "/lag", "/rules"].map(|at| text(m, at));
+        [vec![text(m, "/node"), role(m)], rest.to_vec()].concat()
+    };
     let members = table(["NODE", "ROLE", "API", "STORED", "LAG", "RULES"], members.iter().map(row));
     let brokers = c["tenure"]["brokers"].as_array().map_or(&[][..], Vec::as_slice);
     let row = |b: &Value| [text(b, "/url"), text(b, "/connected")];

@@ -141,7 +141,9 @@ fn hint(word: &str) -> Option<&'static str> {
         "forbidden" => Some("brigade ctl tokens list shows the roles, as an admin; docs/ACCESS.md what they allow"),
         "unknown-token" => Some("brigade ctl tokens list"),
         "last-admin" => Some("brigade ctl tokens add --role admin --name NAME"),
-        "no-quorum" | "no-leader" => Some("brigade ctl cluster status shows which replicas are up"),
+        "no-quorum" | "no-leader" | "quorum-at-risk" | "nobody-else" => {
+            Some("brigade ctl cluster status shows which replicas are up")
+        }
         _ => None,
     }
 }

@@ -57,7 +57,7 @@ pub const OPEN: [Rule; 3] =
     [("GET", "/livez", Who::Anyone), ("GET", "/readyz", Who::Anyone), ("GET", "/openapi.json", Who::Anyone)];
 
 /// What needs a token.
-pub const RULES: [Rule; 52] = [
+pub const RULES: [Rule; 54] = [
     ("GET", "/metrics", LOOK),
     ("GET", "/v1/access", ALL),
     ("GET", "/v1/orders", ALL),
@@ -106,6 +106,8 @@ pub const RULES: [Rule; 52] = [
     ("POST", "/v1/cluster/join", RULE),
     ("POST", "/v1/cluster/leave", RULE),
     ("GET", "/v1/cluster/backup", RULE),
+    ("POST", "/v1/cluster/replace", RULE),
+    ("POST", "/v1/cluster/maintenance", RULE),
     ("GET", "/v1/audit", ACT),
     ("GET", "/v1/tokens", RULE),
     ("POST", "/v1/tokens", RULE),

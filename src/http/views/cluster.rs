@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::raft::Space;
 
-use super::words::RoleWord;
+use super::words::{RoleWord, SidelineWord};
 
 /// The cluster.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -24,8 +24,11 @@ pub struct ClusterView {
     pub leader: Option<u64>,
     /// Raft's term.
     pub term: u64,
-    /// The voters.
+    /// The voters, and those that learn.
     pub members: Vec<MemberView>,
+    /// How many more voters may be lost while the others still decide; 0: the next one stops the kitchen. The leader counts those that
+    /// answer it now; others, who hear the leader alone, all voters.
+    pub tolerates: u64,
     /// The log, here.
     pub log: LogView,
     /// On the leader: how long ago a majority acknowledged it.
@@ -54,7 +57,7 @@ impl From<Space> for StorageView {
     }
 }
 
-/// A voter.
+/// A voter, or one that learns.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct MemberView {
     /// Its number.
@@ -62,6 +65,10 @@ pub struct MemberView {
     /// leader, follower, candidate, learner or stopped, as far as the answering replica knows.
     #[schema(value_type = RoleWord)]
     pub role: String,
+    /// witness: it votes and keeps the log, and is never in charge; maintenance: it is not in charge until that ends; null: it may be in
+    /// charge. As it said itself, or its leader said of it.
+    #[schema(value_type = Option<SidelineWord>)]
+    pub sideline: Option<String>,
     /// Where its API is.
     pub api: Option<String>,
     /// Where other replicas reach it.

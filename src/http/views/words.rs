@@ -85,6 +85,8 @@ words! {
     NMinusOneWord: "off" "shelf" "strict";
     /// What a replica is in its cluster.
     RoleWord: "learner" "follower" "candidate" "leader" "stopped";
+    /// Why a replica is not in charge, whoever leads.
+    SidelineWord: "witness" "maintenance";
     /// What happened.
     EventWord: "in_charge" "rules_raised" "order_accepted" "order_changed" "pizza_changed" "pizza_discarded" "attempt_opened" "attempt_started" "attempt_unknown" "attempt_ended" "unverified" "device_announced" "device_changed" "device_failed" "escalated" "incident_raised" "incident_closed" "kitchen_changed" "recipe_changed" "token_added" "token_revoked";
 }
