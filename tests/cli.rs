@@ -10,7 +10,7 @@ use process::{Ended, Kitchen, brigade, free_address, run};
 use serde_json::Value;
 
 /// Every command and subcommand.
-const COMMANDS: [&str; 73] = [
+const COMMANDS: [&str; 77] = [
     "",
     "controller",
     "backend",
@@ -65,10 +65,14 @@ const COMMANDS: [&str; 73] = [
     "ctl food-safety export",
     "ctl food-safety verify",
     "ctl events",
+    "ctl drain",
+    "ctl undrain",
     "ctl cluster",
     "ctl cluster status",
     "ctl cluster join",
     "ctl cluster leave",
+    "ctl cluster replace",
+    "ctl cluster maintenance",
     "ctl cluster transfer",
     "ctl audit",
     "ctl certs",

@@ -10,6 +10,7 @@ mod certs;
 mod client;
 mod cluster;
 mod devices;
+mod drain;
 mod enrol;
 mod events;
 mod explain;
@@ -69,6 +70,10 @@ pub struct Command {
 pub enum What {
     /// How the kitchen is: status, capacity, load, who is in charge.
     Status,
+    /// The kitchen takes no new orders, and finishes what it has.
+    Drain(drain::Drain),
+    /// The kitchen takes orders again.
+    Undrain,
     /// Orders: list, show, place, cancel, collect, remake.
     #[command(subcommand)]
     Orders(orders::Orders),
@@ -93,7 +98,7 @@ pub enum What {
     FoodSafety(food_safety::FoodSafety),
     /// What happened, and what happens.
     Events(events::Events),
-    /// The replicas: status, join, leave, transfer.
+    /// The replicas: status, join, leave, replace, maintenance, transfer.
     #[command(subcommand)]
     Cluster(cluster::Cluster),
     /// A copy of the whole kitchen in one file, from a replica that runs, or from the directory of one that does not.
@@ -138,6 +143,8 @@ pub async fn execute(command: Command, out: Out<'_>) -> Result<(), Failure> {
     let session = Session { client, ca, token, json: command.json, said: command.said };
     let done = match command.what {
         What::Status => status::run(&session, out).await,
+        What::Drain(drain) => drain::drain(&session, drain, out).await,
+        What::Undrain => drain::undrain(&session, out).await,
         What::Orders(orders) => orders::run(&session, orders, out).await,
         What::Quote(quote) => explain::quote(&session, quote, out).await,
         What::Explain(explain) => explain::run(&session, explain, out).await,
