@@ -31,6 +31,7 @@ mod peer_rules;
 mod propose;
 mod quorum;
 mod replica;
+mod scrub;
 pub mod server;
 mod shelf;
 mod sideline;
@@ -46,6 +47,8 @@ mod writer;
 
 #[cfg(test)]
 mod decoders;
+#[cfg(test)]
+mod figures;
 #[cfg(test)]
 mod suite;
 

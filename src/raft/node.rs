@@ -26,6 +26,7 @@ use super::open::{self, Opened};
 use super::options::Options;
 use super::peer_rules::PeerRules;
 use super::replica::Replica;
+use super::scrub;
 use super::shelf::Shelf;
 use super::sideline::Sidelines;
 use super::space;
@@ -99,6 +100,7 @@ impl RaftNode {
         let inner = Arc::new(inner);
         space::watch(&inner);
         last_resort::watch(&inner);
+        scrub::watch(&inner);
         Ok(Self(inner))
     }
 

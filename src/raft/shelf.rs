@@ -15,7 +15,7 @@ use crate::kitchen::Rules;
 use super::error::Error;
 use super::identity::sync_directory;
 use super::snapshot::SnapshotFile;
-use super::snapshot_file::SnapshotReader;
+use super::snapshot_file::{self, SnapshotReader};
 use super::types::{SnapshotMeta, Types};
 
 const SUFFIX: &str = "snapshot";
@@ -31,8 +31,9 @@ pub(crate) struct Shelf {
 }
 
 impl Shelf {
-    /// Opens the directory and removes what was not finished, and what is damaged. A damaged snapshot is no loss: its rows are
-    /// in the database, and openraft asks for a new one. `keep` is being installed: it must stay as it is.
+    /// Opens the directory and removes what was not finished, and what is no snapshot from its beginning to its end. That is no loss: its
+    /// rows are in the database, and openraft asks for a new one. What is between is looked through later (`scrub`): it is the whole
+    /// archive. `keep` is being installed: it is looked through at once, and must stay as it is.
     pub fn open(dir: PathBuf, cluster: &str, rules_max: Rules, keep: Option<&str>) -> io::Result<Self> {
         let is_new = !dir.exists();
         fs::create_dir_all(&dir)?;
@@ -43,7 +44,8 @@ impl Shelf {
         let mut whole: Vec<SnapshotMeta> = vec![];
         for entry in fs::read_dir(&shelf.dir)? {
             let (path, name) = entry.map(|e| (e.path(), e.file_name().to_string_lossy().into_owned()))?;
-            match shelf.check(&path) {
+            let checked = if keep == Some(&name) { shelf.check(&path) } else { shelf.check_outline(&path) };
+            match checked {
                 Ok(meta) => whole.push(meta),
                 Err(error) if keep == Some(&name) => return Err(error),
                 Err(error) => {
@@ -115,8 +117,23 @@ impl Shelf {
         self.check_content(path)
     }
 
-    /// The same, for a file that has no name yet.
-    pub fn check_content(&self, path: &Path) -> io::Result<SnapshotMeta> {
+    /// A file must begin and end as a whole one of this cluster does.
+    fn check_outline(&self, path: &Path) -> io::Result<SnapshotMeta> {
+        if path.extension().is_none_or(|e| e != SUFFIX) {
+            return Err(io::Error::other("it was not finished"));
+        }
+        let reader = self.open_ours(path)?;
+        snapshot_file::check_end(&mut File::open(path)?)?;
+        Ok(reader.meta)
+    }
+
+    /// Looks through the current one. It may be replaced meanwhile: what was opened can be read all the same.
+    pub fn check_current(&self) -> io::Result<()> {
+        let Some(current) = self.current()? else { return Ok(()) };
+        SnapshotReader::open(current.snapshot.into_file()?)?.verify().map(drop)
+    }
+
+    fn open_ours(&self, path: &Path) -> io::Result<SnapshotReader> {
         let reader = SnapshotReader::open(File::open(path)?)?;
         if reader.cluster != self.cluster {
             return Err(super::codec::invalid(format!("it was made in cluster {:?}", reader.cluster)));
@@ -125,7 +142,12 @@ impl Shelf {
         if found > known {
             return Err(io::Error::other(Error::NewerRules { found, known }));
         }
-        reader.verify()
+        Ok(reader)
+    }
+
+    /// The same as `check`, for a file that has no name yet.
+    pub fn check_content(&self, path: &Path) -> io::Result<SnapshotMeta> {
+        self.open_ours(path)?.verify()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<SnapshotMeta>> {

@@ -5,7 +5,7 @@
 //! one frame in memory. Used to build, verify, send and install.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, ErrorKind, Read, Write};
+use std::io::{self, BufReader, BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};
 
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,9 @@ const MAGIC: &[u8; 8] = b"BRIGSNP1";
 const FRAME_BYTES: usize = 256 * 1024;
 /// A longer frame is refused before it is read.
 const FRAME_BYTES_MAX: u32 = 64 << 20;
+
+/// Kind, length and checksum.
+const HEAD_BYTES: u64 = 9;
 
 const HEADER: u8 = b'H';
 const ROWS: [u8; 2] = [b'S', b'A'];
@@ -174,6 +177,20 @@ impl SnapshotReader {
     }
 }
 
+/// True ends only: the file was written to its end, and is not cut. What is between is not read.
+pub(crate) fn check_end(file: &mut (impl Read + Seek)) -> io::Result<()> {
+    let length = file.seek(SeekFrom::End(0))?;
+    let shortest = HEAD_BYTES + codec::encode(&End { frames: 0 }).len() as u64;
+    let longest = HEAD_BYTES + codec::encode(&End { frames: u64::MAX }).len() as u64;
+    for size in shortest..=longest.min(length) {
+        file.seek(SeekFrom::Start(length - size))?;
+        if frame(file).is_ok_and(|(kind, payload)| kind == END && payload.len() as u64 + HEAD_BYTES == size) {
+            return Ok(());
+        }
+    }
+    Err(Damage::Truncated.into())
+}
+
 /// The rows of one frame.
 pub(crate) struct Rows {
     bytes: Vec<u8>,
@@ -285,7 +302,10 @@ mod tests {
             assert!(open(&bad).and_then(SnapshotReader::verify).is_err(), "flipped byte {at}");
             assert!(open(&good[..at]).and_then(SnapshotReader::verify).is_err(), "cut at {at}");
         }
+        let ends = |bytes: &[u8]| check_end(&mut io::Cursor::new(bytes)).is_ok();
+        assert!(ends(&good) && !ends(&good[..good.len() - 1]) && !ends(&good[..good.len() / 2]) && !ends(b""));
         let longer = [good.as_slice(), b"x"].concat();
+        assert!(!ends(&longer));
         assert!(open(&longer).and_then(SnapshotReader::verify).is_err());
     }
 }

@@ -168,8 +168,8 @@ fn show(c: &Value) -> String {
         None => text(m, "/role"),
     };
     let row = |m: &Value| {
-        let rest = ["/api", "/stored", "/lag", "/rules"].map(|at| text(m, at));
-        [vec![text(m, "/node"), role(m)], rest.to_vec()].concat()
+        let [api, stored, lag, rules] = ["/api", "/stored", "/lag", "/rules"].map(|at| text(m, at));
+        [text(m, "/node"), role(m), api, stored, lag, rules]
     };
     let members = table(["NODE", "ROLE", "API", "STORED", "LAG", "RULES"], members.iter().map(row));
     let brokers = c["tenure"]["brokers"].as_array().map_or(&[][..], Vec::as_slice);

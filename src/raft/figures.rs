@@ -1,0 +1,169 @@
+//! Figures with a million archived orders, printed: how long a replica takes to start again, and how long another one takes to stand in the place
+//! of a lost one. `make figures-archive`; ignored otherwise, as it takes minutes and some 15 GB of disk. Passes if the limits are kept.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rocksdb::WriteBatch;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::kitchen::{Command, NodeId};
+use crate::web::{Limits, serve};
+
+use super::fatal::Fatal;
+use super::store::{ARCHIVE, Store};
+use super::{Options, Peer, RaftNode, server};
+
+const ORDERS: u64 = 1_000_000;
+/// So long an ended order of one or two pizzas is in the archive, and its line of the food-safety record.
+const ROW_BYTES: [usize; 2] = [1_000, 1_300];
+const RESTART_LIMIT: Duration = Duration::from_secs(2);
+const REPLACE_LIMIT: Duration = Duration::from_secs(60);
+
+struct Site {
+    dir: tempfile::TempDir,
+    addresses: BTreeMap<NodeId, SocketAddr>,
+    running: BTreeMap<NodeId, (RaftNode, CancellationToken)>,
+}
+
+impl Site {
+    fn dir(&self, id: NodeId) -> PathBuf {
+        self.dir.path().join(format!("node{id}"))
+    }
+
+    /// Starts a node that knows these; returns when it knows a leader, if there is to be one.
+    async fn run(&mut self, id: NodeId, known: &[NodeId]) -> Duration {
+        let peer = |id: &NodeId| (*id, Peer { peer: self.addresses[id].to_string(), api: String::new() });
+        let options = Options::new("figures", id, self.dir(id), known.iter().map(peer).collect());
+        let listener = TcpListener::bind(self.addresses[&id]).await.unwrap();
+        let began = Instant::now();
+        let node = RaftNode::start(options).await.unwrap();
+        let took = began.elapsed();
+        let stop = CancellationToken::new();
+        tokio::spawn(serve(listener, server::router(node.clone()), Limits::for_peers(), stop.clone()));
+        node.bootstrap().await.unwrap();
+        self.running.insert(id, (node, stop));
+        took
+    }
+
+    async fn stop(&mut self, id: NodeId) {
+        let (node, stop) = self.running.remove(&id).unwrap();
+        node.shutdown().await;
+        stop.cancel();
+    }
+
+    async fn leader(&self) -> RaftNode {
+        loop {
+            let leads = |node: &&RaftNode| node.is_leading() && node.quorum_age_ms().is_some_and(|age| age < 300);
+            if let Some(node) = self.running.values().map(|(node, _)| node).find(leads) {
+                return node.clone();
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+/// Rows as long as apply would write them, and as hard to compress as text with ids and times is.
+fn fill(dir: &Path) {
+    let store = Store::open(&dir.join("db"), false, Fatal::default()).unwrap();
+    let mut chance = 1_u64;
+    let mut text = |length: usize| {
+        let mut text = Vec::with_capacity(length + 16);
+        while text.len() < length {
+            chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            text.extend(b"attempt-of-");
+            text.extend((chance >> 44).to_string().bytes());
+        }
+        text
+    };
+    for (prefix, length) in [b'f', b'o'].into_iter().zip([ROW_BYTES[1], ROW_BYTES[0]]) {
+        for chunk in 0..ORDERS / 1_000 {
+            let mut batch = WriteBatch::default();
+            for n in chunk * 1_000..(chunk + 1) * 1_000 {
+                let key = [&[prefix, b'/'], &n.to_be_bytes()[..]].concat();
+                batch.put_cf(store.cf(ARCHIVE), key, text(length));
+            }
+            store.write(batch).unwrap();
+        }
+    }
+    store.sync().unwrap();
+}
+
+fn bytes_in(dir: &Path) -> u64 {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    entries.map(|e| if e.path().is_dir() { bytes_in(&e.path()) } else { e.metadata().map_or(0, |m| m.len()) }).sum()
+}
+
+async fn write(node: &RaftNode) -> u64 {
+    let command = Command::TakeCharge { node: 1, incarnation: 1, gap_measured: false, kitchen: String::new() };
+    node.propose(command, None).await.unwrap().index
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a figure: minutes, and 15 GB"]
+async fn a_million_archived_orders_hold_up_neither_a_restart_nor_a_replacement() {
+    let mut addresses = BTreeMap::new();
+    let mut held = vec![];
+    for id in 1..=4 {
+        held.push(TcpListener::bind("127.0.0.1:0").await.unwrap());
+        addresses.insert(id, held.last().unwrap().local_addr().unwrap());
+    }
+    drop(held);
+    let dir = std::env::var_os("FIGURES_DIR").map_or_else(tempfile::tempdir, tempfile::tempdir_in).unwrap();
+    let mut site = Site { dir, addresses, running: BTreeMap::new() };
+    let founders = [1, 2, 3];
+    for id in founders {
+        site.run(id, &founders).await;
+    }
+    write(&site.leader().await).await;
+    for id in founders {
+        site.stop(id).await;
+        let (dir, began) = (site.dir(id), Instant::now());
+        tokio::task::spawn_blocking(move || fill(&dir)).await.unwrap();
+        println!("node {id}: {ORDERS} orders written in {:?}", began.elapsed());
+    }
+    for id in founders {
+        println!("node {id}: started in {:?}, {} MB", site.run(id, &founders).await, bytes_in(&site.dir(id)) >> 20);
+    }
+    let leader = site.leader().await;
+    let index = write(&leader).await;
+    let began = Instant::now();
+    for id in founders {
+        site.running[&id].0.trigger_snapshot().await.unwrap();
+    }
+    while site.running.values().any(|(node, _)| node.status().snapshot < Some(index)) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    println!("three snapshots at once in {:?}, {} MB with it", began.elapsed(), bytes_in(&site.dir(1)) >> 20);
+    let mut longest = Duration::ZERO;
+    for id in founders {
+        site.stop(id).await;
+    }
+    for id in founders {
+        let took = site.run(id, &founders).await;
+        println!("node {id}: started again, with its snapshot, in {took:?}");
+        longest = longest.max(took);
+    }
+    let leader = site.leader().await;
+    write(&leader).await;
+    let lost = founders.into_iter().find(|id| *id != leader.node_id()).unwrap();
+    site.stop(lost).await;
+    std::fs::remove_dir_all(site.dir(lost)).unwrap();
+    let began = Instant::now();
+    site.run(4, &[leader.node_id(), 4]).await;
+    let peer = Peer { peer: site.addresses[&4].to_string(), api: String::new() };
+    leader.replace(lost, 4, peer).await.unwrap();
+    let replaced = began.elapsed();
+    println!("node {lost} replaced by node 4 in {replaced:?}, {} MB", bytes_in(&site.dir(4)) >> 20);
+    let newcomer = &site.running[&4].0;
+    let last = newcomer.archive_page_back(None, 1).unwrap();
+    assert_eq!(last, leader.archive_page_back(None, 1).unwrap());
+    for id in site.running.keys().copied().collect::<Vec<_>>() {
+        site.stop(id).await;
+    }
+    assert!(longest < RESTART_LIMIT, "{longest:?}");
+    assert!(replaced < REPLACE_LIMIT, "{replaced:?}");
+}
