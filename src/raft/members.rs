@@ -9,7 +9,7 @@ use std::time::Duration;
 use openraft::ChangeMembers;
 use openraft::async_runtime::watch::WatchReceiver;
 use openraft::errors::{ChangeMembershipError as Change, ClientWriteError, RaftError};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::kitchen::NodeId;
 
@@ -21,6 +21,9 @@ use super::types::{Peer, Types};
 /// How long a newcomer may take to catch up before `join` says that it has not.
 const CATCH_UP_LIMIT: Duration = Duration::from_secs(120);
 
+/// How often a leader looks whether enough voters have answered.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
 impl RaftNode {
     /// True for a voter, and for a newcomer that learns.
     pub fn is_member(&self, node: NodeId) -> bool {
@@ -31,7 +34,7 @@ impl RaftNode {
     pub async fn join(&self, node: NodeId, peer: Peer) -> Result<(), MemberError> {
         self.learn(node, peer).await?;
         let change = ChangeMembers::AddVoterIds(BTreeSet::from([node]));
-        self.check_quorum(&self.goal(|voters| voters.insert(node)))?;
+        self.check_quorum(&self.goal(|voters| voters.insert(node))).await?;
         self.change(change, true).await
     }
 
@@ -49,7 +52,7 @@ impl RaftNode {
             () if old == self.node_id() => return refused(format!("node {old} leads: hand leadership over first")),
             () => self.learn(new, peer).await?,
         }
-        self.check_quorum(&self.goal(|voters| voters.remove(&old) | voters.insert(new)))?;
+        self.check_quorum(&self.goal(|voters| voters.remove(&old) | voters.insert(new))).await?;
         let vote = ChangeMembers::AddVoterIds(BTreeSet::from([new]));
         let unvote = ChangeMembers::RemoveVoters(BTreeSet::from([old]));
         self.change(ChangeMembers::Batch(vec![vote, unvote]), false).await?;
@@ -106,7 +109,7 @@ impl RaftNode {
         if node == self.node_id() {
             return Err(MemberError::Refused(format!("node {node} leads: hand leadership over first")));
         }
-        self.check_quorum(&self.goal(|voters| voters.remove(&node)))?;
+        self.check_quorum(&self.goal(|voters| voters.remove(&node))).await?;
         self.change(ChangeMembers::RemoveVoters(BTreeSet::from([node])), true).await?;
         self.change(ChangeMembers::RemoveNodes(BTreeSet::from([node])), true).await
     }
@@ -119,14 +122,22 @@ impl RaftNode {
         voters
     }
 
-    /// Refuses what the voters that answer now could not decide, or what would leave too few of them to decide anything.
-    fn check_quorum(&self, goal: &BTreeSet<NodeId>) -> Result<(), MemberError> {
-        let metrics = self.metrics();
-        let now = metrics.membership_config.membership().get_joint_config().iter();
-        let heard = quorum::heard(&metrics, quorum::heard_limit(self.options()));
-        match now.chain([goal]).find_map(|voters| quorum::missing(voters, &heard)) {
-            Some(missing) => Err(MemberError::NoQuorum { missing, voters: goal.iter().copied().collect() }),
-            None => Ok(()),
+    /// Refuses what the voters that answer now could not decide, or what would leave too few of them to decide anything. A leader that was
+    /// just elected has heard nobody yet: they have as long to answer as an answer counts.
+    async fn check_quorum(&self, goal: &BTreeSet<NodeId>) -> Result<(), MemberError> {
+        let limit = quorum::heard_limit(self.options());
+        let given_up = Instant::now() + limit;
+        loop {
+            let metrics = self.metrics();
+            let now = metrics.membership_config.membership().get_joint_config().iter();
+            let heard = quorum::heard(&metrics, limit);
+            match now.chain([goal]).find_map(|voters| quorum::missing(voters, &heard)) {
+                None => return Ok(()),
+                Some(missing) if Instant::now() > given_up => {
+                    return Err(MemberError::NoQuorum { missing, voters: goal.iter().copied().collect() });
+                }
+                Some(_) => sleep(LOOK_EVERY).await,
+            }
         }
     }
 

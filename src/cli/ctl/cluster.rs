@@ -141,8 +141,11 @@ const MAY_PASS: [&str; 4] = ["catching-up", "no-leader", "no-quorum", "outcome-u
 async fn progress(session: &Session, newcomer: u64) -> Option<String> {
     let cluster = session.client.get("/v1/cluster").await.ok()?;
     let member = cluster["members"].as_array()?.iter().find(|m| m["node"] == newcomer)?;
-    let (role, stored, last) = (text(member, "/role"), text(member, "/stored"), text(&cluster, "/log/last"));
-    Some(format!("node {newcomer} is a {role}; it has stored entry {stored} of {last}"))
+    let (role, last) = (text(member, "/role"), text(&cluster, "/log/last"));
+    Some(match member["stored"].as_u64() {
+        Some(stored) => format!("node {newcomer} is a {role}; it has stored entry {stored} of {last}"),
+        None => format!("node {newcomer} is a {role}; it has stored nothing yet, or a snapshot is on its way"),
+    })
 }
 
 fn show(c: &Value) -> String {
