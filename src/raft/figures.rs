@@ -130,6 +130,9 @@ async fn a_million_archived_orders_hold_up_neither_a_restart_nor_a_replacement()
     }
     let leader = site.leader().await;
     let index = write(&leader).await;
+    while site.running.values().any(|(node, _)| node.applied_index() < index) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     let began = Instant::now();
     for id in founders {
         site.running[&id].0.trigger_snapshot().await.unwrap();

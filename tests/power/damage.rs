@@ -141,15 +141,16 @@ impl Broken {
         assert!(done.status.success(), "{words:?}: {}", String::from_utf8_lossy(&done.stderr));
     }
 
-    /// Leave, an empty directory, a new id, join.
+    /// An empty directory, a new id, and the one command of docs/RECOVERY.md.
     fn way_back(&mut self) {
         let (old, new) = (self.victim, 4);
-        self.ctl(&["cluster", "leave", "--node", &old.to_string()]);
         fs::remove_dir_all(&self.dir).expect("it is ours");
         self.kitchen.add(new);
         self.kitchen.start(&[new]);
         let (peer, api) = (self.kitchen.nodes[&new].peer.clone(), self.kitchen.nodes[&new].api.clone());
-        self.ctl(&["cluster", "join", "--node", &new.to_string(), "--peer", &peer, "--node-api", &api]);
+        let (old_id, new_id) = (old.to_string(), new.to_string());
+        let who = ["--node", &old_id, "--with", &new_id, "--peer", &peer, "--node-api", &api];
+        self.ctl(&[&["cluster", "replace"], &who[..]].concat());
         self.kitchen.nodes.remove(&old);
         let all: Vec<u64> = self.kitchen.nodes.keys().copied().collect();
         self.kitchen.wait_until_ready(&all);
