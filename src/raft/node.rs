@@ -74,7 +74,8 @@ impl RaftNode {
         let Opened { store, replica, shelf, log, state_machine, writer, disks } = opened;
         let rules = Arc::new(PeerRules::new(options.node_id, options.rules_max));
         let sidelines = Arc::new(Sidelines::load(options.node_id, options.witness, options.data_dir.clone()));
-        let network = || Network::new(&options, disks.clone(), rules.clone(), sidelines.clone()).map_err(|e| failed(&e));
+        let network =
+            || Network::new(&options, disks.clone(), rules.clone(), sidelines.clone()).map_err(|e| failed(&e));
         let (network, for_raft) = (network()?, network()?);
         let raft = Raft::new(options.node_id, config, for_raft, log, state_machine).await.map_err(|e| failed(&e))?;
         raft.runtime_config().elect(sidelines.own().is_none());
