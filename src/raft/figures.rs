@@ -11,7 +11,6 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::kitchen::{Command, NodeId};
-use crate::web::{Limits, serve};
 
 use super::fatal::Fatal;
 use super::store::{ARCHIVE, Store};
@@ -43,7 +42,8 @@ impl Site {
         let node = RaftNode::start(options).await.unwrap();
         let took = began.elapsed();
         let stop = CancellationToken::new();
-        tokio::spawn(serve(listener, server::router(node.clone()), Limits::for_peers(), stop.clone()));
+        let (router, stopped) = (server::router(node.clone()), stop.clone().cancelled_owned());
+        tokio::spawn(axum::serve(listener, router).with_graceful_shutdown(stopped).into_future());
         node.bootstrap().await.unwrap();
         self.running.insert(id, (node, stop));
         took

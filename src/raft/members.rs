@@ -122,15 +122,16 @@ impl RaftNode {
         voters
     }
 
-    /// Refuses what the voters that answer now could not decide, or what would leave too few of them to decide anything. A leader that was
-    /// just elected has heard nobody yet: they have as long to answer as an answer counts.
+    /// Refuses what the voters that answer now could not decide, or what would leave too few of them to decide anything. What they answered
+    /// before does not count: one that died a moment ago would stop the kitchen. They have a second for it, as a leader that was just
+    /// elected has heard nobody yet.
     async fn check_quorum(&self, goal: &BTreeSet<NodeId>) -> Result<(), MemberError> {
-        let limit = quorum::heard_limit(self.options());
-        let given_up = Instant::now() + limit;
+        let began = Instant::now();
+        let given_up = began + quorum::heard_limit(self.options());
         loop {
             let metrics = self.metrics();
             let now = metrics.membership_config.membership().get_joint_config().iter();
-            let heard = quorum::heard(&metrics, limit);
+            let heard = quorum::heard(&metrics, began.elapsed());
             match now.chain([goal]).find_map(|voters| quorum::missing(voters, &heard)) {
                 None => return Ok(()),
                 Some(missing) if Instant::now() > given_up => {

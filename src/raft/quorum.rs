@@ -27,10 +27,11 @@ impl RaftNode {
     }
 }
 
-/// At least so long ago a voter may have answered and still counts: an operator's word is worth a second, and a busy replica is not gone.
+/// At least so long a voter that is asked may take to answer, and so long ago it may have answered to be shown as there: a busy replica is
+/// not gone.
 const HEARD_LIMIT: Duration = Duration::from_secs(1);
 
-/// How long ago a voter may have answered and still counts as one that can be reached.
+/// The same, where elections take longer.
 pub(crate) fn heard_limit(options: &Options) -> Duration {
     HEARD_LIMIT.max(Duration::from_millis(2 * options.election_max_ms))
 }
