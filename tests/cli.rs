@@ -10,7 +10,7 @@ use process::{Ended, Kitchen, brigade, free_address, run};
 use serde_json::Value;
 
 /// Every command and subcommand.
-const COMMANDS: [&str; 77] = [
+const COMMANDS: [&str; 78] = [
     "",
     "controller",
     "backend",
@@ -28,6 +28,7 @@ const COMMANDS: [&str; 77] = [
     "certs show",
     "conform",
     "completions",
+    "health",
     "ctl",
     "ctl status",
     "ctl orders",

@@ -15,6 +15,7 @@ pub mod controller;
 pub mod ctl;
 pub mod demo;
 pub mod device;
+pub mod health;
 pub mod human;
 pub mod local;
 pub mod simulate;
@@ -51,6 +52,8 @@ enum Command {
     Certs(certs::Args),
     /// Drive a device through every rule of the device protocol, and say which it breaks
     Conform(conform::Args),
+    /// Ask a controller or backend whether it lives and may get requests, for health checks
+    Health(health::Args),
     /// Look after a running kitchen
     Ctl(ctl::Command),
     /// Print what a shell needs to complete this program's words
@@ -81,6 +84,7 @@ pub fn main() -> ExitCode {
             Command::CheckHistory(args) => check_history::run(&args),
             Command::Certs(args) => exit_code(certs::run(args)),
             Command::Conform(args) => conform::run(args).await,
+            Command::Health(args) => exit_code(health::run(args).await),
             Command::Ctl(args) => ctl::run(args).await,
             Command::Completions(args) => exit_code(completions::run(&args)),
         }
