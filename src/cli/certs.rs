@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use clap::Subcommand;
 
 use crate::config::{Config, NodeConfig};
+use crate::protocol::Id;
 use crate::tls::authority::{Authority, Summary, write};
 use crate::tls::{CA, NODE, NODE_KEY, PEER, PEER_KEY, PEERS_CA};
 
@@ -46,6 +47,9 @@ struct Issue {
     /// Another name or address by which every node is reached; repeatable
     #[arg(long = "name", value_name = "NAME")]
     names: Vec<String>,
+    /// A server of the kitchen that is no replica, such as a broker on a machine of its own: it gets a folder of its name; repeatable
+    #[arg(long = "service", value_name = "NAME")]
+    services: Vec<Id>,
     /// Renew all certificates now; the authorities stay
     #[arg(long)]
     renew: bool,
@@ -67,6 +71,9 @@ impl Issue {
         let peers = self.authority(PEERS_CA, "peers-ca.key", &format!("Brigade replicas of {}", config.kitchen))?;
         for node in &config.nodes {
             self.issue(&config, node, &public, &peers)?;
+        }
+        for service in &self.services {
+            self.issue_service(&config, service.as_str(), &public)?;
         }
         println!("Each node gets its folder, as tls.dir; {} stays here, apart from all nodes", self.out.display());
         println!("Browsers, devices, ctl and the backend trust {}", self.out.join(CA).display());
@@ -100,6 +107,17 @@ impl Issue {
         let public_names: Vec<String> = names.into_iter().collect();
         self.one(public, &whom, &public_names, &dir.join(NODE), &dir.join(NODE_KEY))?;
         self.one(peers, &whom, &peer_names, &dir.join(PEER), &dir.join(PEER_KEY))
+    }
+
+    /// What a server shows that is no replica, and nothing by which it could be one.
+    fn issue_service(&self, config: &Config, name: &str, public: &Authority) -> Result<()> {
+        let dir = self.out.join(name);
+        std::fs::create_dir_all(&dir).with_context(|| format!("folder {}", dir.display()))?;
+        write(&dir.join(CA), public.certificate())?;
+        let whom = format!("{name} of {}", config.kitchen);
+        let names: BTreeSet<String> = [name, "localhost", "127.0.0.1"].map(str::to_owned).into_iter().collect();
+        let names: Vec<String> = names.into_iter().chain(self.names.iter().cloned()).collect();
+        self.one(public, &whom, &names, &dir.join(NODE), &dir.join(NODE_KEY))
     }
 
     /// A certificate that is good for long, and for all of these names, stays.
