@@ -109,18 +109,23 @@ impl Backend {
 
     /// A fresh token of a kitchen; its older ones are void.
     pub async fn renew_token(&self, kitchen: &Id) -> Result<String, Error> {
+        let token = store::new_token();
+        self.set_token(kitchen, token.clone()).await?;
+        Ok(token)
+    }
+
+    /// This is the token of a kitchen from now on, and no other.
+    pub async fn set_token(&self, kitchen: &Id, token: String) -> Result<(), Error> {
         let holder = Holder { role: Role::Kitchen, name: kitchen.to_string() };
-        let (token, wall) = (store::new_token(), clock::wall_ms());
-        let kept = token.clone();
+        let wall = clock::wall_ms();
         self.store()
             .write(move |c| {
                 Box::pin(async move {
                     store::remove_tokens(c, &holder).await?;
-                    store::add_token(c, &kept, &holder, wall).await
+                    store::add_token(c, &token, &holder, wall).await
                 })
             })
-            .await?;
-        Ok(token)
+            .await
     }
 
     /// Adds a kitchen, or changes who it is. True if it is new.

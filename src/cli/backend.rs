@@ -1,7 +1,7 @@
 //! `brigade backend`: one instance of the main backend, until SIGTERM; and what an operator does before anybody has a token.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -18,6 +18,8 @@ use crate::{config, protocol, shutdown, telemetry};
 
 /// The exit code for a configuration that can't be used.
 const WRONG_CONFIGURATION: u8 = 2;
+/// A token that is given has at least so many characters: 128 bits in hexadecimal digits.
+const TOKEN_LENGTH_MIN: usize = 32;
 /// Kitchens hold a connection each, and so do clients that follow an order.
 const CONNECTIONS_MAX: usize = 20_000;
 
@@ -53,6 +55,9 @@ enum Command {
     Register {
         /// The kitchen's name
         kitchen: protocol::Id,
+        /// A file that holds its token, drawn elsewhere (32 characters or more); none is drawn or printed then
+        #[arg(long, value_name = "FILE")]
+        token_file: Option<PathBuf>,
     },
 }
 
@@ -76,7 +81,7 @@ pub async fn run(args: Args) -> ExitCode {
     let done = match args.command {
         None => serve_until_stopped(options).await,
         Some(Command::Token { role, name }) => print_token(options, role, name).await,
-        Some(Command::Register { kitchen }) => register(options, kitchen).await,
+        Some(Command::Register { kitchen, token_file }) => register(options, kitchen, token_file.as_deref()).await,
     };
     super::exit_code(done)
 }
@@ -143,13 +148,29 @@ async fn print_token(options: Options, role: TokenRole, name: String) -> Result<
     Ok(())
 }
 
-async fn register(options: Options, kitchen: protocol::Id) -> Result<()> {
+async fn register(options: Options, kitchen: protocol::Id, token_file: Option<&Path>) -> Result<()> {
+    let token = token_file.map(given_token).transpose()?;
     let backend = open(options).await?;
     if backend.store().kitchen(&kitchen).await?.is_none() {
         let (name, urls, api_token) = (kitchen.to_string(), Vec::new(), String::new());
         let id = kitchen.clone();
         backend.register(Registration { id, name, place: None, mode: Mode::Pull, urls, api_token }).await?;
     }
-    println!("{}", backend.renew_token(&kitchen).await?);
+    match token {
+        Some(token) => backend.set_token(&kitchen, token).await?,
+        None => println!("{}", backend.renew_token(&kitchen).await?),
+    }
     Ok(())
+}
+
+/// A token that somebody else drew: too short a one could be guessed.
+fn given_token(path: &Path) -> Result<String> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("--token-file {}", path.display()))?;
+    let token = text.trim();
+    anyhow::ensure!(
+        token.len() >= TOKEN_LENGTH_MIN && token.chars().all(|c| c.is_ascii_graphic()),
+        "--token-file {} must hold one word of {TOKEN_LENGTH_MIN} characters or more",
+        path.display()
+    );
+    Ok(token.to_owned())
 }
