@@ -5,7 +5,7 @@ CARGO ?= cargo
 DEMO  ?= --orders 20 --exit
 SEEDS ?= 10000
 
-.PHONY: help demo test verify fix build bench bench-schedule bench-archive simulate chaos fleet power page api-test monitoring mutants missing
+.PHONY: help demo test verify fix build release-build image deb package-test release compose-test bench bench-schedule simulate chaos fleet power page api-test monitoring mutants missing bench-archive
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -53,6 +53,25 @@ fix: ## Mend format and lints where that can be done by itself
 build: missing ## Build the program
 	@scripts/say-what-is-built
 	$(CARGO) build
+
+release-build: missing ## Build the program as it is handed out
+	@scripts/say-what-is-built
+	$(CARGO) build --release --locked
+
+image: release-build ## The image brigade:latest around that program
+	scripts/image brigade:latest
+
+deb: release-build ## The Debian package, in target/release-artifacts
+	scripts/deb $(or $(CARGO_TARGET_DIR),target)/release-artifacts
+
+package-test: deb ## The Debian package in a Debian of its own: installed, run, removed; needs root
+	python3 tests/package/run.py $$(ls $(or $(CARGO_TARGET_DIR),target)/release-artifacts/brigade_*.deb) $(or $(CARGO_TARGET_DIR),target)/package
+
+release: release-build ## Tarball, Debian package, image, SBOM and checksums, in target/release-artifacts
+	scripts/release $(or $(CARGO_TARGET_DIR),target)/release-artifacts
+
+compose-test: release-build ## docker-compose.yml, run and broken: needs root where no Docker Engine runs
+	python3 tests/compose/run.py $(or $(CARGO_TARGET_DIR),target)/release/brigade $(or $(CARGO_TARGET_DIR),target)/compose
 
 bench: missing ## Measure: commands applied per second, and the schedule beside its limit (see bench-schedule)
 	$(CARGO) bench

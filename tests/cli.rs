@@ -6,7 +6,7 @@ mod process;
 
 use std::path::PathBuf;
 
-use process::{Ended, Kitchen, brigade, free_address, run};
+use process::{Ended, Kitchen, Node, Process, brigade, free_address, run, wait_for};
 use serde_json::Value;
 
 /// Every command and subcommand.
@@ -187,6 +187,49 @@ fn exit_codes_tell_refused_wrong_usage_and_nobody_there_apart() {
     }
     let both = format!("{},{}", free_address(), kitchen.api());
     assert_eq!(ctl(&both, &["status"]).code(), 0, "the next replica is asked");
+}
+
+#[test]
+fn health_tells_who_is_ready_who_only_lives_and_who_is_not_there() {
+    let kitchen = Kitchen::open();
+    let health = |words: &[&str]| run(brigade(&[&["health"], words].concat()));
+    let url = kitchen.api();
+    let well = health(&[&url]);
+    assert_eq!((well.code(), well.stdout.as_str(), well.stderr.as_str()), (0, "", ""));
+    let nobody = health(&[&format!("http://{}", free_address())]);
+    assert!(nobody.code() == 1 && nobody.stderr.contains("readyz"), "{}", nobody.stderr);
+    // The majority of three nodes is away for ever: this one lives, and is to get no requests.
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let node = Node::new(dir.path().join("data"));
+    let others = [2, 3].map(|id| format!("{{ id = {id}, peer = {:?}, api = {:?} }}, ", free_address(), free_address()));
+    let config = dir.path().join("node.toml");
+    let text = node.text().replace("nodes = [", &format!("nodes = [{}", others.concat()));
+    std::fs::write(&config, text).expect("the folder can be written");
+    let start = brigade(&["controller", "--config", &config.to_string_lossy()]);
+    let _alone = Process::start(start, &dir.path().join("log"));
+    let url = format!("http://{}", node.api);
+    wait_for("it lives", || (health(&[&url, "--live"]).code() == 0).then_some(()));
+    let not_ready = health(&[&url]);
+    assert!(not_ready.code() == 1 && not_ready.stderr.contains("503"), "{}", not_ready.stderr);
+}
+
+#[test]
+fn a_kitchen_is_registered_with_a_token_that_was_drawn_before() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let path = |name: &str| dir.path().join(name).to_string_lossy().into_owned();
+    let database = format!("sqlite://{}", path("b.db"));
+    let register = |token: &str| {
+        std::fs::write(path("token"), token).expect("the folder can be written");
+        run(brigade(&["backend", "register", "k1", "--database", &database, "--token-file", &path("token")]))
+    };
+    for _ in 0..2 {
+        let done = register("0123456789abcdef0123456789abcdef\n");
+        assert_eq!((done.code(), done.stdout.as_str()), (0, ""), "{}", done.stderr);
+    }
+    for bad in ["", "short", "two words of more than thirty-two characters"] {
+        let refused = register(bad);
+        assert!(refused.code() == 1 && refused.stderr.contains("32 characters"), "{bad:?}: {}", refused.stderr);
+    }
 }
 
 #[test]

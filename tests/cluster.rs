@@ -27,6 +27,54 @@ fn each_node_file_is_good_and_differs_in_its_number_alone() {
     }
 }
 
+#[test]
+fn the_kitchen_of_the_compose_file_is_good_for_each_of_its_nodes() {
+    for n in 1..=3 {
+        let path = file("compose/kitchen.toml");
+        let mut command = brigade(&["certs", "issue", "--config", &path.to_string_lossy(), "--service", "mosquitto1"]);
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        command.env("BRIGADE_NODE", n.to_string()).arg("--out").arg(dir.path());
+        let ended = run(command);
+        assert_eq!(ended.code(), 0, "{}", ended.stderr);
+        let secret = |name: &str| dir.path().join(name);
+        for name in ["admin-token", "controller-password", "kitchen-token"] {
+            std::fs::write(secret(name), "0123456789abcdef0123456789abcdef").expect("the folder can be written");
+        }
+        // As `first-start` hands them out, in a folder of the test.
+        let text = std::fs::read_to_string(&path).expect("the file is there");
+        let certs = secret(&format!("node-{n}"));
+        let text = text.replace("/run/brigade/certs", &certs.to_string_lossy());
+        std::fs::write(secret("kitchen.toml"), text.replace("/run/brigade", &dir.path().to_string_lossy()))
+            .expect("the same");
+        let config = secret("kitchen.toml");
+        let mut command = brigade(&["controller", "--check", "--config", &config.to_string_lossy()]);
+        command.env("BRIGADE_NODE", n.to_string());
+        let ended = run(command);
+        assert_eq!(ended.code(), 0, "{}{}", ended.stdout, ended.stderr);
+        assert!(secret("mosquitto1/node.key").exists() && !secret("mosquitto1/peer.key").exists());
+    }
+}
+
+#[test]
+fn what_the_compose_file_and_the_units_name_is_there() {
+    let read = |name: &str| std::fs::read_to_string(file(name)).expect("the file is there");
+    let compose = read("../docker-compose.yml");
+    let mounted = compose.split_whitespace().filter_map(|word| word.trim_matches(['"', '[', ',']).strip_prefix("./"));
+    let mounted: Vec<&str> = mounted.filter_map(|word| word.split(':').next()).collect();
+    assert!(mounted.len() >= 6, "{mounted:?}");
+    for name in mounted {
+        assert!(file("..").join(name).exists(), "docker-compose.yml mounts {name}");
+    }
+    for (unit, command) in [("brigade.service", "controller"), ("brigade-backend.service", "backend")] {
+        let text = read(unit);
+        for line in ["NoNewPrivileges=yes", "ProtectSystem=strict", "CapabilityBoundingSet=", "StartLimitIntervalSec=0"]
+        {
+            assert!(text.lines().any(|l| l == line), "{unit} lacks {line}");
+        }
+        assert!(text.contains(&format!("ExecStart=/usr/bin/brigade {command} --config /etc/brigade/")), "{unit}");
+    }
+}
+
 /// A mosquitto with the example's configuration and rules, at a port of its own.
 fn broker(dir: &Path) -> (Process, String) {
     let address = free_address();
