@@ -39,7 +39,7 @@ class Engine:
     """`docker` speaks to it through DOCKER_HOST, for a `with` block. Its images and layers stay in `folder`, so that a second run is short."""
 
     def __init__(self, folder):
-        self.folder, self.process = os.path.abspath(folder), None
+        self.folder, self.process, self.images = os.path.abspath(folder), None, []
 
     def __enter__(self):
         if docker("info", check=False).returncode == 0 if shutil.which("docker") else False:
@@ -79,10 +79,16 @@ class Engine:
                 self.process.kill()
         self.process = None
 
+    def leave_without(self, images):
+        """These are taken out of an engine that is not ours; in ours they serve the next run."""
+        self.images += images
+
     def __exit__(self, *_):
         if self.process:
             self.stop()
             shutil.rmtree(self.short, ignore_errors=True)
+        elif self.images:
+            docker("rmi", "--force", *self.images, check=False)
 
 
 def compose():

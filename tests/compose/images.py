@@ -82,11 +82,13 @@ def stand_in(name, folder):
 
 
 def provide(folder, names=STAND_INS):
-    """Every image is there when this returns. True if some are stand-ins."""
+    """Every image is there when this returns. Which of them are stand-ins, and which of those were made now."""
+    made = []
     missing = [name for name in names if docker("image", "inspect", name, check=False).returncode != 0]
     for name in missing:
         if docker("pull", "--quiet", name, check=False).returncode == 0:
             continue
         print(f"{name}: no registry is reachable; made of Debian's packages", flush=True)
         stand_in(name, folder)
-    return [name for name in names if not docker("image", "inspect", "--format", "{{.RepoDigests}}", name).stdout.strip("[]\n")]
+        made.append(name)
+    return [name for name in names if not docker("image", "inspect", "--format", "{{.RepoDigests}}", name).stdout.strip("[]\n")], made
