@@ -4,7 +4,7 @@
 
 mod process;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use process::{Ended, Kitchen, Node, Process, brigade, free_address, run, wait_for};
 use serde_json::Value;
@@ -115,6 +115,39 @@ fn every_help_is_as_on_file() {
         }
         let on_file = std::fs::read_to_string(&path).unwrap_or_default();
         assert_eq!(on_file, text, "brigade {command} --help changed: look at it, then bless it with UPDATE_GOLDEN=1");
+    }
+}
+
+/// The words behind `brigade ctl` or `ctl` that name a verb and its parts, as far as they are words.
+fn verbs_in(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for quoted in text.split('`').skip(1).step_by(2).chain(text.lines().filter(|line| line.starts_with("    brigade")))
+    {
+        let mut words = quoted.split_whitespace().skip_while(|word| *word == "brigade");
+        if words.next() == Some("ctl") {
+            let is_word =
+                |word: &&str| word.chars().all(|c| c.is_ascii_lowercase() || c == '-') && !word.starts_with('-');
+            found.push(words.take_while(is_word).take(2).collect::<Vec<_>>().join(" "));
+        }
+    }
+    found
+}
+
+#[test]
+fn what_the_books_tell_to_type_is_there() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    for entry in std::fs::read_dir(docs).expect("docs/ is there") {
+        let path = entry.expect("docs/ can be read").path();
+        let Ok(text) = std::fs::read_to_string(&path) else { continue };
+        for verb in verbs_in(&text) {
+            let first = verb.split(' ').next().unwrap_or_default();
+            let is_leaf = |name: &str| {
+                COMMANDS.contains(&format!("ctl {name}").as_str())
+                    && !COMMANDS.iter().any(|c| c.starts_with(&format!("ctl {name} ")))
+            };
+            let is_there = verb.is_empty() || is_leaf(first) || COMMANDS.contains(&format!("ctl {verb}").as_str());
+            assert!(is_there, "{} tells to type `ctl {verb}`", path.display());
+        }
     }
 }
 

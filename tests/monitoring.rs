@@ -77,6 +77,16 @@ fn every_alert_says_how_grave_it_is_and_what_to_look_at() {
     }
 }
 
+#[test]
+fn whoever_is_called_by_an_alert_finds_it_among_the_symptoms() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/OPERATIONS.md");
+    let book = std::fs::read_to_string(path).expect("the file is there");
+    for alert in text("alerts.yml").split("- alert: ").skip(1) {
+        let name = alert.lines().next().unwrap_or_default().trim();
+        assert!(book.contains(&format!("`{name}`")), "docs/OPERATIONS.md does not tell what to do about {name}");
+    }
+}
+
 /// Prometheus' tool, if it is installed; `make monitoring` sees to that.
 fn promtool(args: &[&str]) -> Option<Command> {
     let named = std::env::var("BRIGADE_NEEDS_PROMTOOL").ok();
