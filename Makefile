@@ -79,7 +79,7 @@ bench: missing ## Measure: commands applied per second, and the schedule beside 
 bench-schedule: missing ## The schedule on the benchmark set: burnt pizzas and time beside the limit, cost of a pass; ONLY=pass
 	$(CARGO) bench --bench schedule -- $(ONLY)
 
-bench-archive: missing ## Restart and replacement of a replica with 1,000,000 archived orders: minutes, and 15 GB below FIGURES_DIR
+bench-archive: missing ## Restart, replacement and copies of a replica with 1,000,000 archived orders: minutes, and 15 GB below FIGURES_DIR
 	$(CARGO) test --lib a_million_archived_orders -- --ignored --nocapture
 
 simulate: missing ## The kitchen in virtual time from seeds: SEEDS=10000 (and FROM=0); SEED=17 shows one run

@@ -6,7 +6,7 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::raft::RaftNode;
-use crate::raft::backup::{Summary, verify};
+use crate::raft::backup::{CopyFile, Summary, verify};
 use crate::web::rfc3339;
 
 /// When copies are taken, where they go, and how many are kept.
@@ -115,7 +115,7 @@ impl Shelf {
         let wall = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
         let path = self.options.dir.join(self.name(wall));
         let part = path.with_added_extension("part");
-        self.node.back_up(private(&part)?)?.sync_all()?;
+        self.node.back_up(CopyFile::create(&part)?)?.sync_all()?;
         let summary = verify(&part).map_err(io::Error::other)?;
         fs::rename(&part, &path)?;
         File::open(&self.options.dir)?.sync_all()?;
@@ -148,12 +148,6 @@ impl Shelf {
         found.sort();
         Ok(found)
     }
-}
-
-/// A copy holds the hashes of tokens, and names of staff.
-fn private(path: &Path) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    File::options().write(true).create(true).truncate(true).mode(0o600).open(path)
 }
 
 /// A newest copy from the future is one of a clock that was wrong: it holds nothing up.

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rocksdb::WriteBatch;
@@ -12,10 +14,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::kitchen::{Command, NodeId};
 
+use super::backup::CopyFile;
 use super::fatal::Fatal;
 use super::store::{ARCHIVE, Store};
 use super::{Options, Peer, RaftNode, server};
 
+/// As many as a busy site's clients, and more.
+const WRITERS: u64 = 16;
 const ORDERS: u64 = 1_000_000;
 /// So long an ended order of one or two pizzas is in the archive, and its line of the food-safety record.
 const ROW_BYTES: [usize; 2] = [1_000, 1_300];
@@ -27,9 +32,67 @@ struct Site {
     dir: tempfile::TempDir,
     addresses: BTreeMap<NodeId, SocketAddr>,
     running: BTreeMap<NodeId, (RaftNode, CancellationToken)>,
+    snapshot_every: u64,
 }
 
+const FOUNDERS: [NodeId; 3] = [1, 2, 3];
+
 impl Site {
+    /// Three nodes that run, with a million orders each.
+    async fn founded(snapshot_every: u64) -> Self {
+        let mut addresses = BTreeMap::new();
+        let mut held = vec![];
+        for id in 1..=4 {
+            held.push(TcpListener::bind("127.0.0.1:0").await.unwrap());
+            addresses.insert(id, held.last().unwrap().local_addr().unwrap());
+        }
+        drop(held);
+        let dir = std::env::var_os("FIGURES_DIR").map_or_else(tempfile::tempdir, tempfile::tempdir_in).unwrap();
+        let mut site = Self { dir, addresses, running: BTreeMap::new(), snapshot_every };
+        for id in FOUNDERS {
+            site.run(id, &FOUNDERS).await;
+        }
+        site.write(1).await;
+        for id in FOUNDERS {
+            site.stop(id).await;
+            let (dir, began) = (site.dir(id), Instant::now());
+            tokio::task::spawn_blocking(move || fill(&dir)).await.unwrap();
+            println!("node {id}: {ORDERS} orders written in {:?}", began.elapsed());
+        }
+        for id in FOUNDERS {
+            let took = site.run(id, &FOUNDERS).await;
+            println!("node {id}: started in {took:?}, {} MB", bytes_in(&site.dir(id)) >> 20);
+        }
+        site
+    }
+
+    /// Entries a second that so many writers get through, one after the other each, for so long or until `is_over`.
+    async fn throughput(&self, span: Duration, is_over: impl Fn() -> bool) -> f64 {
+        let (leader, began, done) = (self.leader().await, Instant::now(), Arc::new(AtomicU64::new(0)));
+        let over = CancellationToken::new();
+        let writers: Vec<_> = (0..WRITERS)
+            .map(|_| {
+                let (leader, done, over) = (leader.clone(), done.clone(), over.clone());
+                tokio::spawn(async move {
+                    while !over.is_cancelled() {
+                        let command =
+                            Command::HoldZone { zone: "a".to_owned(), held: true, actor: "figures".to_owned() };
+                        done.fetch_add(u64::from(leader.propose(command, None).await.is_ok()), Ordering::Relaxed);
+                    }
+                })
+            })
+            .collect();
+        while began.elapsed() < span && !is_over() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let rate = done.load(Ordering::Relaxed) as f64 / began.elapsed().as_secs_f64();
+        over.cancel();
+        for writer in writers {
+            writer.await.unwrap();
+        }
+        rate
+    }
+
     fn dir(&self, id: NodeId) -> PathBuf {
         self.dir.path().join(format!("node{id}"))
     }
@@ -39,7 +102,7 @@ impl Site {
         let peer = |id: &NodeId| (*id, Peer { peer: self.addresses[id].to_string(), api: String::new() });
         let mut options = Options::new("figures", id, self.dir(id), known.iter().map(peer).collect());
         // So that the newcomer gets a snapshot: the log does not go back to its beginning.
-        (options.snapshot_every, options.log_keep) = (SNAPSHOT_EVERY, 0);
+        (options.snapshot_every, options.log_keep) = (self.snapshot_every, 0);
         let listener = TcpListener::bind(self.addresses[&id]).await.unwrap();
         let began = Instant::now();
         let node = RaftNode::start(options).await.unwrap();
@@ -112,29 +175,8 @@ fn bytes_in(dir: &Path) -> u64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a figure: minutes, and 15 GB"]
 async fn a_million_archived_orders_hold_up_neither_a_restart_nor_a_replacement() {
-    let mut addresses = BTreeMap::new();
-    let mut held = vec![];
-    for id in 1..=4 {
-        held.push(TcpListener::bind("127.0.0.1:0").await.unwrap());
-        addresses.insert(id, held.last().unwrap().local_addr().unwrap());
-    }
-    drop(held);
-    let dir = std::env::var_os("FIGURES_DIR").map_or_else(tempfile::tempdir, tempfile::tempdir_in).unwrap();
-    let mut site = Site { dir, addresses, running: BTreeMap::new() };
-    let founders = [1, 2, 3];
-    for id in founders {
-        site.run(id, &founders).await;
-    }
-    site.write(1).await;
-    for id in founders {
-        site.stop(id).await;
-        let (dir, began) = (site.dir(id), Instant::now());
-        tokio::task::spawn_blocking(move || fill(&dir)).await.unwrap();
-        println!("node {id}: {ORDERS} orders written in {:?}", began.elapsed());
-    }
-    for id in founders {
-        println!("node {id}: started in {:?}, {} MB", site.run(id, &founders).await, bytes_in(&site.dir(id)) >> 20);
-    }
+    let mut site = Site::founded(SNAPSHOT_EVERY).await;
+    let founders = FOUNDERS;
     let began = Instant::now();
     site.write(SNAPSHOT_EVERY + SNAPSHOT_EVERY / 2).await;
     let is_cut = |node: &RaftNode| node.status().purged.is_some_and(|index| index > 0);
@@ -173,4 +215,32 @@ async fn a_million_archived_orders_hold_up_neither_a_restart_nor_a_replacement()
     }
     assert!(longest < RESTART_LIMIT, "{longest:?}");
     assert!(replaced < REPLACE_LIMIT, "{replaced:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a figure: minutes, and 10 GB"]
+async fn a_copy_of_a_million_archived_orders_leaves_most_of_the_throughput() {
+    let mut site = Site::founded(u64::MAX / 4).await;
+    let long = Duration::from_secs(10);
+    for who in ["the one in charge", "a follower"] {
+        let before = site.throughput(long, || false).await;
+        let leader = site.leader().await.node_id();
+        let node = FOUNDERS.into_iter().find(|id| (*id == leader) == (who != "a follower")).unwrap();
+        let (node, path) = (site.running[&node].0.clone(), site.dir.path().join("copy"));
+        let began = Instant::now();
+        let copy = std::thread::spawn(move || node.back_up(CopyFile::create(&path).unwrap()).unwrap().sync_all());
+        let during = site.throughput(Duration::from_secs(600), || copy.is_finished()).await;
+        let took = began.elapsed();
+        let bytes = std::fs::metadata(site.dir.path().join("copy")).unwrap().len();
+        let after = site.throughput(long, || false).await;
+        let usual = (before + after) / 2.0;
+        println!(
+            "a copy of {} MB from {who} in {took:?}: {during:.0} entries a second with {WRITERS} writers, {before:.0} before and {after:.0} after: {:.0} %",
+            bytes >> 20,
+            100.0 * during / usual
+        );
+    }
+    for id in FOUNDERS {
+        site.stop(id).await;
+    }
 }

@@ -1,6 +1,6 @@
 //! `brigade ctl backup`, `verify` and `restore`: copies of a whole kitchen, and the way back from one.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -55,7 +55,7 @@ pub async fn back_up(session: &Session, what: Backup, out: Out<'_>) -> Result<()
     let notes = match &what.data_dir {
         Some(dir) => of_directory(dir, &part)?,
         None => {
-            let written = session.client.download("/v1/cluster/backup", || private(&part)).await?;
+            let written = session.client.download("/v1/cluster/backup", || backup::CopyFile::create(&part)).await?;
             written.sync_all().map_err(file)?;
             Vec::new()
         }
@@ -110,14 +110,7 @@ fn of_directory(dir: &Path, to: &Path) -> Result<Vec<String>, Failure> {
     }
     // Whoever runs on it would write meanwhile.
     let _claimed = node::claim(dir).map_err(|error| Failure::Node(error.to_string()))?;
-    drop(private(to).map_err(|why| Failure::File { path: to.to_owned(), why })?);
     Ok(backup::of_directory(dir, to)?)
-}
-
-/// A copy holds the hashes of tokens, and names of staff.
-fn private(path: &Path) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    File::options().write(true).create(true).truncate(true).mode(0o600).open(path)
 }
 
 fn unless_missing(error: io::Error) -> io::Result<()> {

@@ -4,7 +4,7 @@
 //! acknowledged them. One that nobody acknowledged comes true then, which its client can't tell from a late answer.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -21,7 +21,7 @@ use super::super::open::found;
 use super::super::snapshot_file::{Part, SnapshotWriter};
 use super::super::store::{ARCHIVE, LOG, Store, is_damage, key};
 use super::super::types::{LogEntry, LogId, SnapshotMeta};
-use super::Error;
+use super::{CopyFile, Error};
 
 /// Writes a copy of the kitchen in this directory to a file. Returns what its owner should know of it.
 pub fn of_directory(data_dir: &Path, to: &Path) -> Result<Vec<String>, Error> {
@@ -39,7 +39,7 @@ pub fn of_directory(data_dir: &Path, to: &Path) -> Result<Vec<String>, Error> {
     }
     let replayed = Replay::run(&store).map_err(|e| failed(e.to_string()))?;
     let unwritten = |source| Error::File { path: to.to_owned(), source };
-    let file = File::options().write(true).create(true).truncate(true).open(to).map_err(unwritten)?;
+    let file = CopyFile::create(to).map_err(unwritten)?;
     replayed.write(&store, &identity.cluster, file).and_then(|file| file.sync_all()).map_err(unwritten)?;
     Ok(notes)
 }

@@ -5,6 +5,8 @@
 //! whole. `verify` holds what is in it against itself too. `restore` makes a new cluster of it, of one replica at first.
 
 mod directory;
+mod file;
+mod paced;
 mod restore;
 mod verify;
 
@@ -18,7 +20,10 @@ use crate::kitchen::{NodeId, Rules};
 use super::node::RaftNode;
 use super::snapshot;
 
+use paced::Paced;
+
 pub use directory::of_directory;
+pub use file::CopyFile;
 pub use restore::{Restored, restore};
 pub use verify::verify;
 
@@ -121,10 +126,12 @@ pub enum Error {
 }
 
 impl RaftNode {
-    /// Writes a copy of this replica's kitchen, as it is now, and returns where it went. Blocking, as long as the writing takes; orders go on.
+    /// Writes a copy of this replica's kitchen, as it is now, and returns where it went. Blocking, as long as the writing takes, which is longer
+    /// than it must: orders go on.
     pub fn back_up<W: Write>(&self, to: W) -> io::Result<W> {
         let store = self.store()?;
         let view = store.db.snapshot();
-        snapshot::write(&store, &view, &self.options().cluster, to).map(|(_, to)| to)
+        let written = snapshot::write(&store, &view, &self.options().cluster, Paced::new(to))?;
+        Ok(written.1.into_inner())
     }
 }
