@@ -125,13 +125,25 @@ def freeze_leader(site):
 
 
 def cut_leader(site):
-    """Without its brokers and the other controllers. Its port for clients stays."""
+    """From everybody: brokers, the other controllers, the backend, clients."""
+    leader, epoch = in_charge(site)
+    for network in ["kitchen", "backend"]:
+        site.cut(leader, network)
+    took = later(site, epoch)
+    time.sleep(8)
+    for network in ["kitchen", "backend"]:
+        site.join(leader, network)
+    return f"{leader} cut off for 8 s; another one in charge after {took:.1f} s"
+
+
+def cut_brokers(site):
+    """A leader without brokers: the other controllers still hear it, by the network that leads to the backend. It hands over."""
     leader, epoch = in_charge(site)
     site.cut(leader, "kitchen")
     took = later(site, epoch)
     time.sleep(8)
     site.join(leader, "kitchen")
-    return f"{leader} cut off for 8 s; another one in charge after {took:.1f} s"
+    return f"{leader} without brokers for 8 s; another one in charge after {took:.1f} s"
 
 
 def kill_broker(site):
@@ -163,7 +175,7 @@ def cut_backend(site):
     return "backend cut off from the kitchen for 8 s"
 
 
-FAULTS = [kill_leader, kill_broker, kill_backend, cut_leader, kill_database, freeze_leader, cut_broker, stop_machine, cut_backend]
+FAULTS = [kill_leader, kill_broker, kill_backend, cut_leader, kill_database, cut_brokers, freeze_leader, cut_broker, stop_machine, cut_backend]
 
 
 def break_it(site):
