@@ -35,6 +35,31 @@ def install(*programs):
         run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing], env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
 
 
+EMPTY = {
+    "filter": "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n",
+    "nat": "*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\nCOMMIT\n",
+}
+SWITCHES = ["/proc/sys/net/ipv4/ip_forward", "/proc/sys/net/bridge/bridge-nf-call-iptables", "/proc/sys/net/bridge/bridge-nf-call-ip6tables"]
+
+
+class Firewall:
+    """What dockerd changes in this machine's network and leaves behind: rules that drop what others forward, over bridges too."""
+
+    def __init__(self):
+        said = {table: run(["iptables-save", "-t", table], check=False).stdout for table in EMPTY}
+        self.rules = {table: said[table] if f"*{table}" in said[table] else empty for table, empty in EMPTY.items()}
+        self.switches = {path: open(path).read() for path in SWITCHES if os.path.exists(path)}
+
+    def restore(self):
+        for rules in self.rules.values():
+            run(["iptables-restore"], check=False, input=rules)
+        for path in filter(os.path.exists, SWITCHES):
+            # A switch that was not there before came with dockerd.
+            with open(path, "w") as file:
+                file.write(self.switches.get(path, "0"))
+        run(["ip", "link", "delete", "docker0"], check=False)
+
+
 class Engine:
     """`docker` speaks to it through DOCKER_HOST, for a `with` block. Its images and layers stay in `folder`, so that a second run is short."""
 
@@ -46,6 +71,7 @@ class Engine:
             print("Docker Engine: the one that runs here")
             return self
         install("dockerd", "docker-compose")
+        self.firewall = Firewall()
         # Sockets have short names.
         self.short = tempfile.mkdtemp(prefix="brigade-docker-")
         os.environ["DOCKER_HOST"] = f"unix://{self.short}/docker.sock"
@@ -86,6 +112,7 @@ class Engine:
     def __exit__(self, *_):
         if self.process:
             self.stop()
+            self.firewall.restore()
             shutil.rmtree(self.short, ignore_errors=True)
         elif self.images:
             docker("rmi", "--force", *self.images, check=False)
