@@ -42,6 +42,18 @@ impl Anchor {
 /// gains nothing to speak of meanwhile.
 const PREFER_MS: u64 = 5_000;
 
+/// Whose clock the last of some applied entries was stamped by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stamp {
+    /// This node proposed it: its clock leads.
+    Own,
+    /// Another node did.
+    Other,
+    /// Another node did, and took charge in one of these entries: from here on its clock leads, however far it is behind. What the kitchen then
+    /// proves by time is counted on that clock, and a node that went on by its own would prove too much if it took charge soon after.
+    NewCharge,
+}
+
 /// The replicated clock of a node. What this machine's clock shows is handed in: simulations drive it too.
 #[derive(Clone, Debug)]
 pub struct ReplicatedClock {
@@ -59,12 +71,17 @@ impl ReplicatedClock {
         self.anchor
     }
 
-    /// Entries were applied, the last of them made at `at`; `own` says that this node proposed one of them, so that its clock leads.
-    pub fn after_apply(&mut self, at: Millis, measured: bool, own: bool, boottime_ms: u64) {
+    /// Entries were applied, the last of them made at `at`.
+    pub fn after_apply(&mut self, at: Millis, measured: bool, stamp: Stamp, boottime_ms: u64) {
         let measured = self.anchor.measured || measured;
         let is_behind = at > self.anchor.at_boottime(boottime_ms);
         let is_old = boottime_ms.saturating_sub(self.anchor.boottime_ms) > PREFER_MS;
-        if is_behind || (is_old && !own) {
+        let follows = match stamp {
+            Stamp::Own => false,
+            Stamp::Other => is_old,
+            Stamp::NewCharge => true,
+        };
+        if is_behind || follows {
             self.anchor = Anchor { at, boottime_ms, measured };
         }
         self.anchor.measured = measured;
@@ -137,7 +154,7 @@ mod tests {
         let anchor = Anchor { at: 1_000, boottime_ms: boottime_ms() - 500, measured: true };
         assert!((1_500..2_500).contains(&anchor.now()));
         let mut clock = clock();
-        clock.after_apply(9_000, true, false, 5_001);
+        clock.after_apply(9_000, true, Stamp::Other, 5_001);
         assert_eq!((clock.anchor.at_boottime(5_101), clock.anchor.measured), (9_100, true));
     }
 
@@ -147,7 +164,7 @@ mod tests {
         // A second of entries, one each millisecond, each applied 20 ms after it was made.
         for made in 5_000..6_000 {
             let at = clock.anchor.at_boottime(made);
-            clock.after_apply(at, true, true, made + 20);
+            clock.after_apply(at, true, Stamp::Own, made + 20);
         }
         assert_eq!(clock.anchor.at_boottime(6_000), 2_000);
     }
@@ -158,7 +175,7 @@ mod tests {
         // An hour: this machine's clock gains a hundredth; entries take 4 to 9 ms, and now and then there is none for half a minute.
         for second in (1..=3_600u64).filter(|second| second % 100 < 70) {
             let (made, here) = (1_000 + second * 1_000, 5_000 + second * 1_010);
-            clock.after_apply(made, true, false, here + 4 + second % 6);
+            clock.after_apply(made, true, Stamp::Other, here + 4 + second % 6);
             let ahead = clock.anchor.at_boottime(here) as i64 - made as i64;
             assert!((-10..=60).contains(&ahead), "{ahead} ms ahead of the leader after {second} s");
         }
@@ -167,9 +184,18 @@ mod tests {
     #[test]
     fn one_entry_that_was_under_way_for_long_does_not_set_a_clock_back() {
         let mut clock = clock();
-        clock.after_apply(2_000, true, false, 6_000);
-        clock.after_apply(2_010, true, false, 8_000);
+        clock.after_apply(2_000, true, Stamp::Other, 6_000);
+        clock.after_apply(2_010, true, Stamp::Other, 8_000);
         assert_eq!(clock.anchor.at_boottime(8_000), 4_000);
+    }
+
+    #[test]
+    fn a_node_that_takes_charge_sets_the_clocks_of_the_others_back_to_its_own() {
+        let mut clock = clock();
+        clock.after_apply(2_000, true, Stamp::Other, 6_000);
+        // Four seconds later somebody takes charge who heard of that entry only now.
+        clock.after_apply(2_010, true, Stamp::NewCharge, 10_000);
+        assert_eq!(clock.anchor.at_boottime(10_000), 2_010);
     }
 
     #[test]

@@ -53,7 +53,7 @@ mod figures;
 mod suite;
 
 pub use archive::ArchiveRow;
-pub use clock::{Anchor, ReplicatedClock};
+pub use clock::{Anchor, ReplicatedClock, Stamp};
 pub use error::{Error, EventsError, MemberError, ProposeError, ReadError, TransferError, says_disk_full};
 pub use events::RING_INDICES;
 pub use fatal::EXIT_CODE;

@@ -9,7 +9,7 @@ use tokio::sync::{broadcast, watch};
 use crate::clock::boottime_ms;
 use crate::kitchen::Kitchen;
 
-use super::clock::{Anchor, ReplicatedClock};
+use super::clock::{Anchor, ReplicatedClock, Stamp};
 use super::types::Observed;
 
 /// Events that a live observer may be behind before it has to read the ring (`events_after`): some seconds of a busy kitchen.
@@ -56,13 +56,13 @@ impl Replica {
         }
     }
 
-    /// What was applied says something of the time: `measured` and `own` as in `ReplicatedClock`.
-    pub fn move_clock(&self, measured: bool, own: bool) {
+    /// What was applied says something of the time: `measured` and `stamp` as in `ReplicatedClock`.
+    pub fn move_clock(&self, measured: bool, stamp: Stamp) {
         let at = self.kitchen().now();
         self.clock.lock().expect("nothing panics while it holds this lock").after_apply(
             at,
             measured,
-            own,
+            stamp,
             boottime_ms(),
         );
     }

@@ -15,6 +15,7 @@ use crate::defect;
 use crate::kitchen::{Applied, Command, Entry, Row, Rules};
 
 use super::archive::Overlay;
+use super::clock::Stamp;
 use super::error::Error;
 use super::events;
 use super::fatal::PanicGuard;
@@ -50,6 +51,8 @@ struct Batch<'a> {
     digests: Vec<Digest>,
     applied: LogId,
     measured: bool,
+    /// Whose clock the entries carry; None while there is none of the kitchen's: Raft's own carry no time.
+    stamp: Option<Stamp>,
 }
 
 impl StateMachine {
@@ -71,7 +74,10 @@ impl StateMachine {
         let mut answer = Answer { reply: None, observed: Arc::new(Observed { index, ..Observed::default() }) };
         match entry.payload {
             EntryPayload::Blank => {}
-            EntryPayload::Normal(proposal) => answer = self.apply_kitchen(index, &proposal.0, batch)?,
+            EntryPayload::Normal(proposal) => {
+                batch.see_stamp(&proposal.0, responder.is_some());
+                answer = self.apply_kitchen(index, &proposal.0, batch)?;
+            }
             EntryPayload::Membership(membership) => {
                 self.membership = StoredMembership::new(Some(entry.log_id), membership);
                 self.store.put_meta(&mut batch.rows, key::MEMBERSHIP, &self.membership);
@@ -125,7 +131,9 @@ impl StateMachine {
         }
         let observed = batch.answers.iter().filter(|(_, answer)| answer.reply.is_some());
         let observed: Vec<_> = observed.map(|(_, answer)| answer.observed.clone()).collect();
-        self.replica.move_clock(batch.measured, batch.answers.iter().any(|(responder, _)| responder.is_some()));
+        if let Some(stamp) = batch.stamp {
+            self.replica.move_clock(batch.measured, stamp);
+        }
         // Who proposed is answered before everybody who watches is woken: they would run first.
         for (responder, answer) in batch.answers {
             if let Some(responder) = responder {
@@ -157,7 +165,27 @@ impl StateMachine {
 impl<'a> Batch<'a> {
     fn new(store: &'a Store, applied: LogId) -> Self {
         let archive = Overlay::new(store);
-        Self { rows: WriteBatch::default(), archive, answers: vec![], digests: vec![], applied, measured: false }
+        Self {
+            rows: WriteBatch::default(),
+            archive,
+            answers: vec![],
+            digests: vec![],
+            applied,
+            measured: false,
+            stamp: None,
+        }
+    }
+
+    /// The last one counts; but once another node has taken charge, its clock leads.
+    fn see_stamp(&mut self, entry: &Entry, own: bool) {
+        let stamp = match entry.command {
+            _ if own => Stamp::Own,
+            Command::TakeCharge { .. } => Stamp::NewCharge,
+            _ => Stamp::Other,
+        };
+        if self.stamp != Some(Stamp::NewCharge) {
+            self.stamp = Some(stamp);
+        }
     }
 }
 
@@ -199,7 +227,8 @@ impl RaftStateMachine<Types> for StateMachine {
         self.replica.change(|current| *current = kitchen);
         self.applied = meta.last_log_id;
         self.membership = meta.last_membership.clone();
-        self.replica.move_clock(false, false);
+        // Whose clock leads now is not known: it may be one that is behind.
+        self.replica.move_clock(false, Stamp::NewCharge);
         self.replica.publish(meta.last_log_id.map_or(0, |id| id.index), []);
         Ok(())
     }

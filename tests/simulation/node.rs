@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use brigade::kitchen::rows::{self, InMemory};
 use brigade::kitchen::{Applied, Command, DeviceId, Entry, Kitchen, Millis, Rules, invariants};
 use brigade::leader::memory::Pulse;
-use brigade::raft::ReplicatedClock;
+use brigade::raft::{ReplicatedClock, Stamp};
 
 use crate::agenda::Event;
 use crate::clock::Clock;
@@ -118,8 +118,13 @@ impl Simulation {
         let applied = it.kitchen.apply(index, &logged.entry, &it.shelf);
         rows::write(&mut it.shelf, &applied.archive);
         it.is_measured |= index > it.log_at_start && measures_time(&logged.entry);
-        it.kitchen_clock.after_apply(it.kitchen.now(), it.is_measured, it.leading_term.is_some(), mono);
         let proposal = logged.proposal;
+        let stamp = match logged.entry.command {
+            _ if self.raft.is_waited_for(proposal, node, it.life) => Stamp::Own,
+            Command::TakeCharge { .. } => Stamp::NewCharge,
+            _ => Stamp::Other,
+        };
+        it.kitchen_clock.after_apply(it.kitchen.now(), it.is_measured, stamp, mono);
         let brief = || format!("{:?}", logged.entry.command);
         if self.checks.digests.len() < index as usize {
             self.trace.note_at(now, || format!("#{index} {}", shorten(&brief())));
@@ -225,7 +230,7 @@ impl Simulation {
                 let mono = self.mono(node);
                 let it = &mut self.nodes[node];
                 (it.kitchen, it.shelf, it.applied) = (kitchen, shelf, applied);
-                it.kitchen_clock.after_apply(it.kitchen.now(), false, false, mono);
+                it.kitchen_clock.after_apply(it.kitchen.now(), false, Stamp::NewCharge, mono);
                 self.seen.count("snapshots installed");
             }
             Err(bad) => self.fail(bad.to_string()),

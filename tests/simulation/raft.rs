@@ -71,6 +71,13 @@ pub struct Raft {
     patience_ms: Millis,
 }
 
+impl Raft {
+    /// True if this node proposed it, in this life, and waits for the answer.
+    pub fn is_waited_for(&self, proposal: u64, node: usize, life: u32) -> bool {
+        self.waiting.get(&proposal).is_some_and(|(proposer, its, _)| (*proposer, *its) == (node, life))
+    }
+}
+
 impl Simulation {
     /// Nodes that hear each other.
     fn connected(&self) -> Vec<usize> {
@@ -207,8 +214,7 @@ impl Simulation {
 
     /// Who proposed an entry gets its reply when its own replica has applied it.
     pub fn reply_to_proposer(&mut self, node: usize, proposal: u64, reply: &Reply) {
-        let mine = |(proposer, life, _): &(usize, u32, Purpose)| *proposer == node && *life == self.nodes[node].life;
-        if self.raft.waiting.get(&proposal).is_some_and(mine) {
+        if self.raft.is_waited_for(proposal, node, self.nodes[node].life) {
             let (_, _, purpose) = self.raft.waiting.remove(&proposal).expect("it is there");
             self.answered(node, purpose, Some(reply.clone()));
         }
