@@ -183,7 +183,7 @@ fn spawn_peer_server(
 ) -> JoinHandle<()> {
     let (witness, replica) = (witness.clone(), node.clone());
     let testimony = get(move || std::future::ready(Json(witness.testimony().signed(&replica))));
-    let router = raft::server::router(node.clone()).merge(Router::new().route("/witness", testimony));
+    let router = raft::server::router(node.clone(), stop.clone()).merge(Router::new().route("/witness", testimony));
     tokio::spawn(async move {
         if let Err(error) = serve_with(listener, router, Limits::for_peers(), acceptor, stop).await {
             error!(%error, "The server for other replicas ended");

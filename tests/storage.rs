@@ -4,6 +4,8 @@
 mod backups;
 #[path = "storage/cluster.rs"]
 mod cluster;
+#[path = "storage/crash.rs"]
+mod crash;
 #[path = "storage/figures.rs"]
 mod figures;
 #[path = "storage/members.rs"]

@@ -108,7 +108,7 @@ impl Site {
         let node = RaftNode::start(options).await.unwrap();
         let took = began.elapsed();
         let stop = CancellationToken::new();
-        let (router, stopped) = (server::router(node.clone()), stop.clone().cancelled_owned());
+        let (router, stopped) = (server::router(node.clone(), stop.clone()), stop.clone().cancelled_owned());
         tokio::spawn(axum::serve(listener, router).with_graceful_shutdown(stopped).into_future());
         node.bootstrap().await.unwrap();
         self.running.insert(id, (node, stop));

@@ -10,6 +10,7 @@ mod archive;
 pub mod backup;
 mod clock;
 mod codec;
+mod crash;
 mod disks;
 mod error;
 mod events;

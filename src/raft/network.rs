@@ -32,7 +32,8 @@ use super::snapshot::SnapshotFile;
 use super::types::{Peer, Types, Vote};
 use super::wire::{self, Refused};
 
-/// Makes the clients that openraft asks for.
+/// Makes the clients that openraft asks for. Clones share their connections.
+#[derive(Clone)]
 pub(crate) struct Network {
     cluster: String,
     node: NodeId,
@@ -85,6 +86,11 @@ impl Network {
     /// Asks the leader up to which index a read must wait here.
     pub async fn read_index(&self, target: NodeId, peer: &Peer, limit: Duration) -> Result<u64, Unanswered> {
         self.to(target, peer, &self.heartbeats).call(wire::READ_INDEX, &(), limit).await
+    }
+
+    /// Returns when the peer's process has ended, or says that it is about to.
+    pub async fn stand_by(&self, target: NodeId, peer: &Peer) -> Parted {
+        self.to(target, peer, &self.heartbeats).stand_by().await
     }
 
     /// Begins or ends the maintenance of another node.
@@ -145,7 +151,30 @@ pub(crate) enum Unanswered {
     Failed(String),
 }
 
+/// How a request ended that waits for the end of its peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Parted {
+    /// The connection broke: nobody said anything.
+    Broken,
+    /// The peer is about to stop, or can't be asked.
+    Apart,
+}
+
 impl PeerClient {
+    async fn stand_by(&self) -> Parted {
+        let Ok(mut response) = self.request(wire::ALIVE).send().await else { return Parted::Apart };
+        if !response.status().is_success() {
+            return Parted::Apart;
+        }
+        loop {
+            match response.chunk().await {
+                Ok(Some(_)) => {}
+                Ok(None) => return Parted::Apart,
+                Err(_) => return Parted::Broken,
+            }
+        }
+    }
+
     fn request(&self, path: &str) -> RequestBuilder {
         let request = self.client.post(format!("{}{path}", self.url));
         let request = request.header(wire::CLUSTER_HEADER, &self.cluster).header(wire::TO_HEADER, self.target);

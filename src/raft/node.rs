@@ -10,12 +10,13 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use openraft::async_runtime::watch::WatchReceiver;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{Notify, broadcast, watch};
 
 use crate::kitchen::{Kitchen, Millis, NodeId, Rules};
 
 use super::archive::{self, ArchiveRow};
 use super::clock::{Anchor, SleepGuard};
+use super::crash;
 use super::disks::Disks;
 use super::error::{Error, EventsError};
 use super::events;
@@ -54,6 +55,8 @@ pub(super) struct Inner {
     store: Mutex<Option<Arc<Store>>>,
     writer: Mutex<Option<JoinHandle<()>>>,
     status: Arc<watch::Sender<Status>>,
+    /// Woken when a candidate was refused because this node has more of the log.
+    has_more: Notify,
     sleep: SleepGuard,
     fatal: Fatal,
 }
@@ -95,12 +98,14 @@ impl RaftNode {
             store,
             writer,
             status,
+            has_more: Notify::new(),
             sleep,
             fatal,
         };
         let inner = Arc::new(inner);
         space::watch(&inner);
         last_resort::watch(&inner);
+        crash::watch(&inner);
         scrub::watch(&inner);
         Ok(Self(inner))
     }
@@ -262,6 +267,10 @@ impl RaftNode {
 
     pub(crate) fn sidelines(&self) -> &Sidelines {
         &self.0.sidelines
+    }
+
+    pub(super) fn has_more(&self) -> &Notify {
+        &self.0.has_more
     }
 
     pub(super) fn is_stopped(&self) -> bool {

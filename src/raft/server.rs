@@ -13,18 +13,20 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use futures::StreamExt;
+use openraft::raft::VoteRequest;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::io::AsyncWriteExt;
+use tokio_util::sync::CancellationToken;
 
 use super::codec;
 use super::node::RaftNode;
 use super::snapshot::SnapshotFile;
-use super::types::Vote;
+use super::types::{Types, Vote};
 use super::wire::{self, Refused};
 
-/// The routes that peers call.
-pub fn router(node: RaftNode) -> Router {
+/// The routes that peers call, until `stop`: it ends what is never answered otherwise.
+pub fn router(node: RaftNode, stop: CancellationToken) -> Router {
     Router::new()
         .route(wire::APPEND, post(append))
         .route(wire::VOTE, post(vote))
@@ -32,6 +34,7 @@ pub fn router(node: RaftNode) -> Router {
         .route(wire::TRANSFER, post(transfer))
         .route(wire::READ_INDEX, post(read_index))
         .route(wire::MAINTENANCE, post(maintenance))
+        .route(wire::ALIVE, post(move || alive(stop)))
         .layer(DefaultBodyLimit::max(wire::BODY_BYTES_MAX))
         .route(wire::SNAPSHOT, post(snapshot))
         .layer(middleware::from_fn_with_state(node.clone(), admit))
@@ -125,7 +128,22 @@ async fn vote(State(node): State<RaftNode>, bytes: Bytes) -> Result<Vec<u8>, Ref
 }
 
 async fn pre_vote(State(node): State<RaftNode>, bytes: Bytes) -> Result<Vec<u8>, Refused> {
-    answer(node.raft().pre_vote(body(&bytes)?).await)
+    let request: VoteRequest<Types> = body(&bytes)?;
+    let asked = request.last_log_id;
+    let says = node.raft().pre_vote(request).await;
+    if says.as_ref().is_ok_and(|says| !says.vote_granted && says.last_log_id > asked) {
+        node.has_more_than_a_candidate();
+    }
+    answer(says)
+}
+
+/// A body without content that ends when this process says goodbye; if it dies, its system breaks the connection instead.
+async fn alive(stop: CancellationToken) -> Body {
+    let goodbye = futures::stream::once(async move {
+        stop.cancelled().await;
+        Ok::<_, io::Error>(Bytes::new())
+    });
+    Body::from_stream(goodbye)
 }
 
 async fn transfer(State(node): State<RaftNode>, bytes: Bytes) -> Result<Vec<u8>, Refused> {

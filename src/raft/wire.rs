@@ -11,6 +11,8 @@ pub(crate) const TRANSFER: &str = "/raft/transfer";
 pub(crate) const SNAPSHOT: &str = "/raft/snapshot";
 pub(crate) const READ_INDEX: &str = "/raft/read-index";
 pub(crate) const MAINTENANCE: &str = "/raft/maintenance";
+/// Answered, and then nothing more comes: who asked sees when this process ends.
+pub(crate) const ALIVE: &str = "/raft/alive";
 
 /// The cluster of the sender.
 pub(crate) const CLUSTER_HEADER: &str = "x-brigade-cluster";

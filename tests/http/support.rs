@@ -157,7 +157,7 @@ async fn start(options: Options, peer: TcpListener, api: TcpListener, access: ac
     let router = Api::router(Sources { access, ..sources(&node, &stop) });
     let limits = Limits { stop: Duration::from_millis(500), ..Limits::default() };
     let tasks = vec![
-        tokio::spawn(serve(peer, server::router(node.clone()), Limits::for_peers(), stop.clone())),
+        tokio::spawn(serve(peer, server::router(node.clone(), stop.clone()), Limits::for_peers(), stop.clone())),
         tokio::spawn(serve(api, router, limits, stop.clone())),
     ];
     Member { node, api: url, stop, tasks }

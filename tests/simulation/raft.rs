@@ -105,9 +105,9 @@ impl Simulation {
             self.nodes[leader].acked_at = self.now;
         } else if self.raft.silent_since.is_none() {
             self.raft.silent_since = Some(self.now);
-            // A restarted voter remembers no lease and lets another one lead at once.
-            let restarted = self.chance.happens(1_000);
-            self.raft.patience_ms = self.chance.between(if restarted { 0 } else { QUORUM_LEASE_MS }, 500);
+            // A restarted voter remembers no lease and lets another one lead at once; so do voters that believe the leader's process dead.
+            let at_once = self.chance.happens(5_000);
+            self.raft.patience_ms = self.chance.between(if at_once { 0 } else { QUORUM_LEASE_MS }, 500);
         } else if self.raft.silent_since.is_some_and(|at| at + self.raft.patience_ms <= self.now) {
             self.elect(None);
         }

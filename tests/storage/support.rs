@@ -10,6 +10,7 @@ use brigade::raft::{Error, Options, Peer, Proposed, RaftNode, server};
 use brigade::web::{Limits, serve};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +26,8 @@ pub struct Cluster {
     dir: TempDir,
     addresses: BTreeMap<NodeId, SocketAddr>,
     pub running: BTreeMap<NodeId, Member>,
+    /// Members that can be killed run on a runtime of their own: it is to them what a process is.
+    processes: BTreeMap<NodeId, Runtime>,
     pub tune: fn(&mut Options),
 }
 
@@ -40,7 +43,8 @@ impl Cluster {
             addresses.insert(id, listener.local_addr().unwrap());
             held.push(listener);
         }
-        Self { dir: tempfile::tempdir().unwrap(), addresses, running: BTreeMap::new(), tune }
+        let (running, processes) = (BTreeMap::new(), BTreeMap::new());
+        Self { dir: tempfile::tempdir().unwrap(), addresses, running, processes, tune }
     }
 
     /// All members run, and one leads.
@@ -86,14 +90,39 @@ impl Cluster {
     }
 
     async fn run_with(&mut self, options: Options) -> Result<RaftNode, Error> {
-        let id = options.node_id;
-        let node = RaftNode::start(options).await?;
-        let listener = TcpListener::bind(self.addresses[&id]).await.unwrap();
-        let stop = CancellationToken::new();
-        let server = tokio::spawn(serve(listener, server::router(node.clone()), Limits::for_peers(), stop.clone()));
-        node.bootstrap().await?;
-        self.running.insert(id, Member { node: node.clone(), stop, server });
+        let (id, address) = (options.node_id, self.addresses[&options.node_id]);
+        let process = self.processes.get(&id).map_or_else(Handle::current, |process| process.handle().clone());
+        let member = process.spawn(async move {
+            let node = RaftNode::start(options).await?;
+            let listener = TcpListener::bind(address).await.unwrap();
+            let stop = CancellationToken::new();
+            let router = server::router(node.clone(), stop.clone());
+            let server = tokio::spawn(serve(listener, router, Limits::for_peers(), stop.clone()));
+            node.bootstrap().await?;
+            Ok::<_, Error>(Member { node, stop, server })
+        });
+        let member = member.await.unwrap()?;
+        let node = member.node.clone();
+        self.running.insert(id, member);
         Ok(node)
+    }
+
+    /// Starts members that can be killed, and waits until one leads.
+    pub async fn start_mortal(size: u64, tune: fn(&mut Options)) -> Self {
+        let mut cluster = Self::reserve(size, tune).await;
+        for id in 1..=size {
+            let process = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+            cluster.processes.insert(id, process);
+            cluster.run(id).await.unwrap();
+        }
+        cluster.leader().await;
+        cluster
+    }
+
+    /// Ends a member in the middle of whatever it does: its connections break, and nobody accepts new ones.
+    pub fn kill(&mut self, id: NodeId) {
+        self.running.remove(&id).expect("it runs");
+        self.processes.remove(&id).expect("it can be killed").shutdown_background();
     }
 
     /// Stops a member as a process does that is asked to end: database closed, port free.
@@ -109,6 +138,7 @@ impl Cluster {
         for id in self.running.keys().copied().collect::<Vec<_>>() {
             self.stop(id).await;
         }
+        std::mem::take(&mut self.processes).into_values().for_each(Runtime::shutdown_background);
     }
 
     pub fn node(&self, id: NodeId) -> &RaftNode {
