@@ -38,8 +38,9 @@ impl Proposed {
     }
 }
 
-/// First pause before a leader that is not ready yet is asked again; doubles.
-const RETRY_MS: u64 = 5;
+/// First pause before a leader that is not ready yet is asked again; doubles. One that was just elected is ready after a round trip and two
+/// syncs, and all devices wait for it.
+const RETRY_MS: u64 = 1;
 
 impl RaftNode {
     /// Puts a command into the log, stamped with the replicated time and the wall clock, and waits until it is applied here or
