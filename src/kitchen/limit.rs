@@ -4,6 +4,8 @@
 //! all occupancy of the stage with its transfers, and the m_k smallest tails (work after it), over m_k; and the longest single
 //! job. (Santos, Hunsucker and Deal, "Global lower bounds for flow shops with multiple processors", EJOR 80, 1995.)
 
+use std::borrow::Borrow;
+
 use super::{Kitchen, Millis, PizzaState, Recipe};
 
 /// So many of the pizzas that wait stand for all of them.
@@ -57,8 +59,8 @@ pub struct SteadyRate {
 }
 
 /// How many executors of the stage that bounds the line, and how much work a mix of pizzas is for each stage.
-fn stages(mix: &[Recipe], line: Line) -> [(u32, Millis, Bottleneck); 3] {
-    let sum = |work: fn(&Recipe) -> Millis| mix.iter().map(work).sum();
+fn stages(mix: &[impl Borrow<Recipe>], line: Line) -> [(u32, Millis, Bottleneck); 3] {
+    let sum = |work: fn(&Recipe) -> Millis| mix.iter().map(|recipe| work(recipe.borrow())).sum();
     [
         (line.before, sum(|r| r.prep_ms + r.transfer_ms), Bottleneck::Prep),
         (line.slots, sum(|r| r.bake_ms + 2 * r.transfer_ms), Bottleneck::Bake),
@@ -68,7 +70,7 @@ fn stages(mix: &[Recipe], line: Line) -> [(u32, Millis, Bottleneck); 3] {
 
 /// The steady rate X* of a mix of pizzas: the smallest of executors over mean occupancy, over all stages. None for no pizzas, or a line
 /// that lacks a stage.
-pub fn steady_rate(mix: &[Recipe], line: Line) -> Option<SteadyRate> {
+pub fn steady_rate(mix: &[impl Borrow<Recipe>], line: Line) -> Option<SteadyRate> {
     let rate = |line: Line| {
         let of = |(m, work, stage): (u32, Millis, Bottleneck)| {
             (work > 0).then(|| (u64::from(m) * mix.len() as u64 * 3_600_000_000 / work, stage))
@@ -140,9 +142,9 @@ impl Kitchen {
     /// What the line could keep up for what waits, as far as a pass of the schedule looks, or for the menu when nothing waits.
     pub fn present_limit(&self) -> Option<SteadyRate> {
         let waiting = self.pizzas.values().filter(|p| p.state == PizzaState::Queued).take(MIX_MAX);
-        let mut mix: Vec<Recipe> = waiting.filter_map(|p| self.recipes.get(&p.recipe)).cloned().collect();
+        let mut mix: Vec<&Recipe> = waiting.filter_map(|p| self.recipes.get(&p.recipe)).collect();
         if mix.is_empty() {
-            mix = self.recipes.values().cloned().collect();
+            mix = self.recipes.values().collect();
         }
         steady_rate(&mix, self.line())
     }
@@ -177,7 +179,7 @@ mod tests {
         assert_eq!(ovens.milli_per_hour, 36_000);
         let robots = rate(1, 10, 4);
         assert_eq!((robots.bottleneck, robots.gain_permille), (Bottleneck::Prep, 1_000));
-        assert_eq!(steady_rate(&[], Line { before: 1, slots: 1, after: 1 }), None);
+        assert_eq!(steady_rate(&[] as &[Recipe], Line { before: 1, slots: 1, after: 1 }), None);
         assert_eq!(steady_rate(&mix, Line { before: 1, slots: 0, after: 1 }), None);
     }
 

@@ -66,9 +66,9 @@ impl Kitchen {
         let own = items.iter().filter_map(|id| self.recipes.get(id));
         let some = self.queue.iter().take(LOOK_AHEAD).chain(self.unannounced.iter().take(LOOK_AHEAD));
         let waiting = some.filter_map(|k| self.recipes.get(&self.pizzas.get(&k.2)?.recipe));
-        let mix: Vec<Recipe> = own.chain(waiting).cloned().collect();
+        let mix: Vec<&Recipe> = own.chain(waiting).collect();
         let rate = steady_rate(&mix, self.line())?;
-        let longest = mix.iter().map(Recipe::work_ms).max()?;
+        let longest = mix.iter().map(|recipe| recipe.work_ms()).max()?;
         let pizzas = u64::from(self.meta.open_pizzas) + items.len() as u64;
         Some(longest + (pizzas - 1) * 3_600_000_000 / rate.milli_per_hour)
     }
@@ -137,7 +137,7 @@ impl Forecast<'_> {
 
     /// Nothing is free before this work is done.
     fn wait_for_work_of(&mut self, far: &[&Pizza]) {
-        let mix: Vec<Recipe> = far.iter().filter_map(|p| self.kitchen.recipes.get(&p.recipe)).cloned().collect();
+        let mix: Vec<&Recipe> = far.iter().filter_map(|p| self.kitchen.recipes.get(&p.recipe)).collect();
         let Some(rate) = steady_rate(&mix, self.kitchen.line()) else { return };
         let span = mix.len() as u64 * 3_600_000_000 / rate.milli_per_hour;
         self.robots.iter_mut().for_each(|at| *at += span);
