@@ -129,11 +129,17 @@ const SIDELINE_LOOK: Duration = Duration::from_millis(50);
 
 /// Returns when this node stands otherwise towards being in charge than before, or has tried to hand leadership back.
 async fn sideline(node: &RaftNode) {
+    let mut own = node.watch_sideline();
     let before = node.sideline();
-    while node.sideline() == before && !(before.is_some() && node.is_leading()) {
+    if before.is_none() {
+        // An error means that the replica has stopped: so will whoever waits for this.
+        let _ = own.changed().await;
+        return;
+    }
+    while node.sideline() == before && !node.is_leading() {
         tokio::time::sleep(SIDELINE_LOOK).await;
     }
-    if before.is_some() && node.is_leading() {
+    if node.is_leading() {
         node.hand_back().await;
         tokio::time::sleep(SIDELINE_LOOK).await;
     }

@@ -10,6 +10,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use openraft::Instant as _;
+use tokio::sync::watch;
 
 use crate::kitchen::NodeId;
 
@@ -20,7 +21,7 @@ use super::sideline::Sideline;
 /// So many of the longest elections pass without a leader before a node on the sideline campaigns.
 const ELECTIONS_MISSED: u32 = 3;
 
-/// How often it looks.
+/// How often a node on the sideline looks.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Starts `follow`.
@@ -30,9 +31,11 @@ pub(super) fn watch(inner: &Arc<Inner>) {
 
 /// Ends with the replica.
 async fn follow(inner: Weak<Inner>) {
+    let Some(mut own) = inner.upgrade().map(|inner| RaftNode::of(inner).watch_sideline()) else { return };
     let started = Instant::now();
     let mut campaigned = started;
     while let Some(node) = inner.upgrade().map(RaftNode::of) {
+        own.mark_unchanged();
         // Openraft campaigns by itself only where somebody may take charge.
         node.raft().runtime_config().elect(node.sideline().is_none());
         let patience = Duration::from_millis(node.options().election_max_ms) * ELECTIONS_MISSED;
@@ -43,8 +46,12 @@ async fn follow(inner: Weak<Inner>) {
                 campaign(&node).await;
             }
         }
+        let stands_aside = node.sideline().is_some();
         drop(node);
-        tokio::time::sleep(LOOK_EVERY).await;
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_EVERY), if stands_aside => {}
+            changed = own.changed() => if changed.is_err() { return },
+        }
     }
 }
 
@@ -59,6 +66,11 @@ impl RaftNode {
     /// Why this node must not be in charge; None: it may be.
     pub fn sideline(&self) -> Option<Sideline> {
         self.sidelines().own()
+    }
+
+    /// Wakes whoever waits until `sideline` says something else.
+    pub fn watch_sideline(&self) -> watch::Receiver<bool> {
+        self.sidelines().watch_own()
     }
 
     /// The same of another node, as far as this one was told.

@@ -9,7 +9,8 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::watch;
 
 use crate::kitchen::NodeId;
 
@@ -46,7 +47,7 @@ impl Sideline {
 pub(crate) struct Sidelines {
     node: NodeId,
     witness: bool,
-    maintenance: AtomicBool,
+    maintenance: watch::Sender<bool>,
     dir: PathBuf,
     others: Mutex<BTreeMap<NodeId, Sideline>>,
 }
@@ -54,17 +55,22 @@ pub(crate) struct Sidelines {
 impl Sidelines {
     /// Looks whether this node was in maintenance when it stopped.
     pub fn load(node: NodeId, witness: bool, dir: PathBuf) -> Self {
-        let maintenance = AtomicBool::new(dir.join(FILE).exists());
+        let maintenance = watch::Sender::new(dir.join(FILE).exists());
         Self { node, witness, maintenance, dir, others: Mutex::default() }
     }
 
     /// This node's own standing; None: it may be in charge.
     pub fn own(&self) -> Option<Sideline> {
-        match (self.witness, self.maintenance.load(Ordering::Acquire)) {
+        match (self.witness, *self.maintenance.borrow()) {
             (true, _) => Some(Sideline::Witness),
             (false, true) => Some(Sideline::Maintenance),
             (false, false) => None,
         }
+    }
+
+    /// Wakes whoever waits until this node's own standing is another.
+    pub fn watch_own(&self) -> watch::Receiver<bool> {
+        self.maintenance.subscribe()
     }
 
     /// Begins or ends this node's maintenance; on disk when it returns.
@@ -78,7 +84,7 @@ impl Sidelines {
             fs::remove_file(&path)?;
         }
         sync_directory(&self.dir)?;
-        self.maintenance.store(on, Ordering::Release);
+        self.maintenance.send_replace(on);
         Ok(())
     }
 
