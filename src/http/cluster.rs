@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use crate::kitchen::{Act, Asked, Command, Kitchen, NodeId};
 use crate::leader::Wish;
-use crate::raft::{Peer, Role, Status, TransferError};
+use crate::raft::{MemberError, Peer, Role, Status, TransferError};
 
 use super::Api;
 use super::answer::Answer;
@@ -170,10 +170,20 @@ pub async fn join(
         api.note(&asked, act.clone(), None).await?;
     }
     let joining = api.node().join(node, Peer { peer: peer.clone(), api: address });
-    match timeout(JOIN_WAIT, joining).await {
-        Ok(Ok(())) => Ok(show(State(api)).await),
-        Ok(Err(error)) => Err(api.note_refusal(&asked, act, error).await),
-        Err(_) => Err(catching_up(node, &peer)),
+    let Ok(joined) = timeout(JOIN_WAIT, joining).await else { return Err(catching_up(node, &peer)) };
+    changed(api, &asked, act, joined).await
+}
+
+/// The members after a change of them; or why there was none, which is put on record.
+async fn changed(
+    api: Api,
+    asked: &Asked,
+    act: Act,
+    result: Result<(), MemberError>,
+) -> Result<Answer<ClusterView>, Problem> {
+    match result {
+        Ok(()) => Ok(show(State(api)).await),
+        Err(error) => Err(api.note_refusal(asked, act, error).await),
     }
 }
 
@@ -197,10 +207,8 @@ pub async fn leave(
 ) -> Result<Answer<ClusterView>, Problem> {
     let (asked, act) = (asker.asked()?, Act::Leave { node: body.node });
     api.note(&asked, act.clone(), None).await?;
-    match api.node().leave(body.node).await {
-        Ok(()) => Ok(show(State(api)).await),
-        Err(error) => Err(api.note_refusal(&asked, act, error).await),
-    }
+    let left = api.node().leave(body.node).await;
+    changed(api, &asked, act, left).await
 }
 
 /// A replica that takes the place of another.
@@ -236,11 +244,8 @@ pub async fn replace(
         api.note(&asked, act.clone(), None).await?;
     }
     let replacing = api.node().replace(node, with, Peer { peer: peer.clone(), api: address });
-    match timeout(JOIN_WAIT, replacing).await {
-        Ok(Ok(())) => Ok(show(State(api)).await),
-        Ok(Err(error)) => Err(api.note_refusal(&asked, act, error).await),
-        Err(_) => Err(catching_up(with, &peer)),
-    }
+    let Ok(replaced) = timeout(JOIN_WAIT, replacing).await else { return Err(catching_up(with, &peer)) };
+    changed(api, &asked, act, replaced).await
 }
 
 /// A replica that an operator works on.
