@@ -28,7 +28,7 @@ pub struct Figures {
 pub async fn measure(archived: u32, stop: &CancellationToken) -> Result<Figures> {
     // In production a broker is a process of its own; here it runs in this one.
     let broker = tokio::task::spawn_blocking(|| Broker::start(BrokerOptions::loopback())).await??;
-    let plan = Plan { speed: 1, broker: Some(broker.url()), ..Plan::default() };
+    let plan = Plan { speed: 1, brokers: vec![broker.url()], ..Plan::default() };
     let mut open = Open::start_on(plan, stop).await?;
     let leader = Arc::new(open.client.leader_api(&open.site).await?);
     let next = Arc::new(AtomicU32::new(0));
