@@ -80,12 +80,17 @@ impl Figures {
             goal("handed over", "ms", AtMost(30.0), fault(Fault::HandedOver)),
             goal("orders lost", "", AtMost(0.0), counted(|f| f.lost)),
             goal("work doubled", "", AtMost(0.0), counted(|f| f.doubled)),
+            goal("elections while orders are taken", "", AtMost(0.0), self.elections()),
             goal("idle replica, of a core", "%", AtMost(1.0), idle(|i| &i.cpu_pct)),
             goal("idle replica", "MiB", AtMost(40.0), idle(|i| &i.resident_mib)),
         ]
         .into_iter()
         .flatten()
         .collect()
+    }
+
+    fn elections(&self) -> Option<f64> {
+        Some(self.intake.as_ref()?.steps.iter().map(|taken| taken.elections as f64).sum())
     }
 
     fn order_ms(&self, clients: usize) -> Option<f64> {

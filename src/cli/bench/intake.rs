@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
@@ -33,6 +33,8 @@ pub(super) struct Taken {
     pub(super) step: Step,
     /// Orders that were open at the end.
     open_orders: Option<usize>,
+    /// Elections meanwhile: with any, a leader that was at work was taken for dead.
+    pub(super) elections: u64,
     /// Each replica's processor time meanwhile, in percent of one core, the leader's first …
     pub(super) cpu_pct: Vec<f64>,
     /// … and its memory at the end, in MiB.
@@ -55,12 +57,20 @@ async fn take(count: usize, span: Duration, stop: &CancellationToken) -> Result<
     for n in 0..count {
         clients.push(Customer::open(address, n).await?);
     }
+    let before = term(address).await?;
     let watched = Watched::begin(open.pids_from(leader))?;
     let step = load::run(clients, span).await?;
     let Used { cpu_pct, resident_mib } = watched.end()?;
-    let open_orders = open.client.open_orders().await;
+    let (open_orders, elections) = (open.client.open_orders().await, term(address).await?.saturating_sub(before));
     open.stop().await;
-    Ok(Taken { step, open_orders, cpu_pct, resident_mib })
+    Ok(Taken { step, open_orders, elections, cpu_pct, resident_mib })
+}
+
+/// Raft's term, as a replica knows it: it grows with each election.
+async fn term(address: SocketAddr) -> Result<u64> {
+    let answer = Connection::open(address).await?.ask("GET", "/v1/cluster?consistency=stale", "").await?;
+    let cluster: serde_json::Value = serde_json::from_slice(&answer.body)?;
+    cluster["term"].as_u64().context("a replica has a term")
 }
 
 /// A client that orders one pizza after the other.

@@ -46,15 +46,15 @@ struct Scale {
 }
 
 impl Scale {
-    /// Whole powers of ten around the values; or from 0 to a hundred percent.
+    /// Marks around the values; or from 0 to a hundred percent.
     fn of(axis: &Axis, values: impl Iterator<Item = f64>) -> Self {
         if !axis.is_logarithmic {
             return Self { low: 0.0, high: 100.0, is_logarithmic: false };
         }
         let tens = values.filter(|value| *value > 0.0).map(f64::log10);
         let (low, high) = tens.fold((f64::MAX, f64::MIN), |(low, high), ten| (low.min(ten), high.max(ten)));
-        let (low, high) = (low.min(high).floor(), high.ceil());
-        Self { low, high: high.max(low + 1.0), is_logarithmic: true }
+        let (low, high) = (mark_below(low.min(high)), mark_above(high));
+        Self { low, high: if high > low { high } else { low + 1.0 }, is_logarithmic: true }
     }
 
     /// 0 at the low end, 1 at the high one.
@@ -68,8 +68,32 @@ impl Scale {
         if !self.is_logarithmic {
             return (0..=4).map(|n| f64::from(n) * 25.0).collect();
         }
-        (self.low as i32..=self.high as i32).map(|ten| 10_f64.powi(ten)).collect()
+        let within = |mark: &f64| (self.low - NEAR..=self.high + NEAR).contains(&mark.log10());
+        let tens = self.low.floor() as i32..=self.high.ceil() as i32;
+        let all = tens.flat_map(|ten| MARKS.map(|mark| (mark, format!("{mark}e{ten}").parse().expect("a number"))));
+        let all: Vec<(u8, f64)> = all.filter(|(_, value)| within(value)).collect();
+        // On a long axis labels would touch: whole powers of ten alone.
+        let is_long = all.len() > MARKS_MAX;
+        all.into_iter().filter(|(mark, _)| *mark == 1 || !is_long).map(|(_, value)| value).collect()
     }
+}
+
+/// Marks of a logarithmic axis, within each ten.
+const MARKS: [u8; 3] = [1, 2, 5];
+/// So many have room beside each other.
+const MARKS_MAX: usize = 10;
+/// What a logarithm may be wrong by.
+const NEAR: f64 = 1e-9;
+
+/// The logarithms of the marks around this one.
+fn mark_below(log: f64) -> f64 {
+    let ten = log.floor();
+    MARKS.map(|mark| ten + f64::from(mark).log10()).into_iter().rfind(|mark| *mark <= log + NEAR).unwrap_or(ten)
+}
+
+fn mark_above(log: f64) -> f64 {
+    let ten = log.floor();
+    MARKS.map(|mark| ten + f64::from(mark).log10()).into_iter().find(|mark| *mark >= log - NEAR).unwrap_or(ten + 1.0)
 }
 
 impl Chart {
@@ -156,13 +180,14 @@ mod tests {
     }
 
     #[test]
-    fn a_logarithmic_axis_has_whole_powers_of_ten() {
+    fn a_logarithmic_axis_ends_at_the_marks_around_its_values() {
         let axis = Axis { title: "ms", is_logarithmic: true };
-        let scale = Scale::of(&axis, [2.0, 700.0].into_iter());
-        assert_eq!(scale.marks(), [1.0, 10.0, 100.0, 1_000.0]);
+        let marks = |values: &[f64]| Scale::of(&axis, values.iter().copied()).marks();
+        assert_eq!(marks(&[3.0, 70.0]), [2.0, 5.0, 10.0, 20.0, 50.0, 100.0]);
+        assert_eq!(marks(&[0.02, 1_000.0]), [0.1, 1.0, 10.0, 100.0, 1_000.0], "a long axis has fewer");
+        assert_eq!(marks(&[1.0]), [1.0, 2.0, 5.0, 10.0], "one value is no axis");
+        let scale = Scale::of(&axis, [1.0, 1_000.0].into_iter());
         assert!((scale.share(10.0) - 1.0 / 3.0).abs() < 1e-9);
-        let single = Scale::of(&axis, [1.0].into_iter());
-        assert_eq!(single.marks(), [1.0, 10.0], "one value is no axis");
     }
 
     #[test]
@@ -176,7 +201,7 @@ mod tests {
         };
         let svg = chart.svg();
         assert_eq!(svg.matches("class=\"curve\"").count(), 2);
-        assert!(svg.contains(">ours</text>") && svg.contains(">100k</text>"), "{svg}");
+        assert!(svg.contains(">ours</text>") && svg.contains(">20k</text>"), "{svg}");
         assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
     }
 }
