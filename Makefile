@@ -5,7 +5,7 @@ CARGO ?= cargo
 DEMO  ?= --orders 20 --exit
 SEEDS ?= 10000
 
-.PHONY: help demo test verify fix build release-build image deb package-test release compose-test bench bench-schedule simulate chaos fleet power page api-test monitoring mutants missing bench-archive
+.PHONY: help demo test verify fix build release-build image deb package-test release compose-test bench bench-system bench-schedule simulate chaos fleet power page api-test monitoring mutants missing bench-archive
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -73,8 +73,11 @@ release: release-build ## Tarball, Debian package, image, SBOM and checksums, in
 compose-test: release-build ## docker-compose.yml, run and broken: needs root where no Docker Engine runs
 	python3 tests/compose/run.py $(or $(CARGO_TARGET_DIR),target)/release/brigade $(or $(CARGO_TARGET_DIR),target)/compose
 
-bench: missing ## Measure: commands applied per second, and the schedule beside its limit (see bench-schedule)
+bench: missing ## Measure: commands applied per second, and the schedule beside its limit (see bench-schedule). The whole system: bench-system
 	$(CARGO) bench
+
+bench-system: release-build ## Measure orders, instructions and failovers beside disk, network and etcd, NATS, RabbitMQ (docs/PERFORMANCE.md): TRIALS=50
+	$(or $(CARGO_TARGET_DIR),target)/release/brigade bench --trials $(or $(TRIALS),10) --svg $(or $(CARGO_TARGET_DIR),target)/plots
 
 bench-schedule: missing ## The schedule on the benchmark set: burnt pizzas and time beside the limit, cost of a pass; ONLY=pass
 	$(CARGO) bench --bench schedule -- $(ONLY)

@@ -1,7 +1,9 @@
-//! The whole product as real processes: `brigade demo` with embedded brokers, with killed leaders, and with a real mosquitto.
+//! The whole product as real processes: `brigade demo` with embedded brokers, with killed leaders, and with a real mosquitto; and `brigade bench`.
 //!
 //! What is checked comes from the devices' own record: nothing lost, nothing made twice, nothing burnt.
 
+mod bench;
+mod patience;
 mod python;
 
 use std::process::{Command, Output};

@@ -46,6 +46,9 @@ enum Command {
     Simulate(simulate::Args),
     /// Measure this program on this machine, each figure beside the limit of disk or network
     Bench(bench::Args),
+    /// One replica of the bare log that `bench` compares with
+    #[command(hide = true)]
+    BenchBare(bench::bare::node::Args),
     /// Judge the history of a run: what clients, devices, replicas and faults wrote down
     CheckHistory(check_history::Args),
     /// Make and look at the certificates of a kitchen
@@ -81,6 +84,7 @@ pub fn main() -> ExitCode {
             Command::Demo(args) => demo::run(args).await,
             Command::Simulate(args) => simulate::run(args).await,
             Command::Bench(args) => exit_code(bench::run(args).await),
+            Command::BenchBare(args) => exit_code(bench::bare::node::run(args).await),
             Command::CheckHistory(args) => check_history::run(&args),
             Command::Certs(args) => exit_code(certs::run(args)),
             Command::Conform(args) => conform::run(args).await,

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Distribution;
 use super::pool::{Bench, first_request, kitchen, load};
+use super::process::{cpu_ms, resident_mib};
 use crate::backend::routing::{Candidate, KitchenState, Wanted, choose_kitchen};
 use crate::cli::backend::raise_open_files;
 use crate::protocol::Id;
@@ -123,7 +124,7 @@ async fn size(kitchens: usize, database: Option<&str>) -> Result<Size> {
     let cpu = cpu_ms(pid)?;
     let placed_ms = load(&bench, &run, CLIENTS, LOAD).await?;
     let load_cpu = cpu_ms(pid)? - cpu;
-    let resident_mib = super::memory::resident_mib(pid)?;
+    let resident_mib = resident_mib(pid)?;
     bench.over.store(true, Relaxed);
     tasks.shutdown().await;
     backend.kill().await?;
@@ -153,14 +154,6 @@ async fn start(database: &str) -> Result<(Child, String)> {
     BufReader::new(child.stdout.take().context("it is piped")?).read_line(&mut line).await?;
     let url = line.trim().strip_prefix("listens at ").context("the backend did not start")?;
     Ok((child, url.to_owned()))
-}
-
-/// Processor time of a process so far, in milliseconds: user and system, in ticks of 10 ms (proc(5)).
-fn cpu_ms(pid: u32) -> Result<f64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let tick = |i: usize| fields.get(i).and_then(|f| f.parse::<f64>().ok()).unwrap_or_default();
-    Ok((tick(11) + tick(12)) * 10.0)
 }
 
 impl Figures {

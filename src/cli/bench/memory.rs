@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::Serialize;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::Open;
+use super::kitchen::Open;
+use super::process::resident_mib;
 use crate::cli::local::{Placed, Plan};
 use crate::mqtt::broker::{Broker, Options as BrokerOptions};
 
@@ -28,7 +29,7 @@ pub struct Figures {
 pub async fn measure(archived: u32, stop: &CancellationToken) -> Result<Figures> {
     // In production a broker is a process of its own; here it runs in this one.
     let broker = tokio::task::spawn_blocking(|| Broker::start(BrokerOptions::loopback())).await??;
-    let plan = Plan { speed: 1, broker: Some(broker.url()), ..Plan::default() };
+    let plan = Plan { speed: 1, brokers: vec![broker.url()], ..Plan::default() };
     let mut open = Open::start_on(plan, stop).await?;
     let leader = Arc::new(open.client.leader_api(&open.site).await?);
     let next = Arc::new(AtomicU32::new(0));
@@ -55,14 +56,6 @@ pub async fn measure(archived: u32, stop: &CancellationToken) -> Result<Figures>
     open.processes.stop().await;
     tokio::task::spawn_blocking(move || broker.stop()).await?;
     Ok(Figures { archived, resident_mib })
-}
-
-/// Resident memory of a process, in MiB.
-pub(super) fn resident_mib(pid: u32) -> Result<f64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).context("no VmRSS")?;
-    let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;
-    Ok(kib / 1_024.0)
 }
 
 impl Figures {

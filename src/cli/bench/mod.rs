@@ -1,31 +1,56 @@
-//! `brigade bench`: what this machine and this program can do, each figure beside the raw limit that bounds it.
+//! `brigade bench`: what this machine and this program can do, each figure beside the raw limit that bounds it, and beside what an operator
+//! would otherwise build on.
 //!
-//! Three controller processes and the line of simulated devices, on loopback and one disk. Machines differ and are noisy: quote the
-//! ratios. Nothing here passes or fails.
+//! Processes of controllers, brokers, devices and rivals on loopback and one disk; docs/PERFORMANCE.md says how each figure is measured.
+//! Machines differ and are noisy: quote the ratios. Nothing here passes or fails.
 
 mod backend;
-mod disk;
+pub mod bare;
+mod broker;
+mod distribution;
+mod ear;
+mod events;
 mod failover;
+mod goals;
+mod http1;
+mod idle;
 mod intake;
+mod kitchen;
+mod latency;
+mod load;
 mod memory;
+mod plot;
 mod pool;
+mod process;
+mod raw;
+mod rivals;
+mod rows;
 
-use anyhow::Result;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::local::{Client, Plan, Processes, Record, Site, wait_until_open};
 use crate::shutdown;
+pub use distribution::{Distribution, Spread};
 
 /// What the command is told.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
-    /// What to measure; without it, all but `memory` and `backend`, which take minutes
+    /// What to measure; without it, all but `memory` and `backend`. The raw limits are measured each time
     #[arg(value_enum)]
     what: Vec<What>,
-    /// Trials of each failover
-    #[arg(long, default_value_t = 10)]
+    /// Trials of each failover; a fifth of them, at least five, at a rival
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     trials: u32,
+    /// How long each number of clients asks, after a second that does not count
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
+    span: u64,
+    /// How long idle replicas are watched
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    idle: u64,
     /// How many ended orders the replicas keep while their memory is measured
     #[arg(long, default_value_t = 100_000)]
     archived: u32,
@@ -35,109 +60,150 @@ pub struct Args {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+    /// Write the plots into this folder
+    #[arg(long, value_name = "DIR")]
+    svg: Option<PathBuf>,
 }
 
 /// A group of figures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum What {
-    /// An order, acknowledged: against fdatasync
+    /// fdatasync, loopback, a message through the broker
+    Raw,
+    /// The bare replicated log behind one HTTP route: 1, 16, 64 and 256 clients
+    Bare,
+    /// Orders, acknowledged: 1, 16, 64 and 256 clients
     Intake,
-    /// Leader killed, and leader handing over, until the next instruction reaches a device
+    /// Order to instruction, report to next instruction, order to a follower of events
+    Latency,
+    /// Leader killed, frozen and handing over, broker killed, and both, until the next instruction reaches a device
     Failover,
+    /// Memory and processor time of idle replicas, and how long one takes to start again
+    Idle,
+    /// etcd, NATS JetStream and RabbitMQ, where they are installed
+    Rivals,
     /// Memory of a replica with many ended orders
     Memory,
     /// The main backend with 10, 100 and 1,000 kitchens
     Backend,
 }
 
-/// A distribution, in the unit that its name ends with.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Distribution {
-    /// How many were measured.
-    pub count: usize,
-    /// The smallest.
-    pub min: f64,
-    /// The middle one.
-    pub p50: f64,
-    /// 99 of 100 are not larger.
-    pub p99: f64,
-    /// The largest.
-    pub max: f64,
-}
-
-impl Distribution {
-    /// The distribution of these values.
-    pub fn of(mut values: Vec<f64>) -> Self {
-        values.sort_by(f64::total_cmp);
-        let Some(last) = values.len().checked_sub(1) else { return Self::default() };
-        let at = |share: f64| values[(share * last as f64).round() as usize];
-        Self { count: values.len(), min: values[0], p50: at(0.5), p99: at(0.99), max: values[last] }
-    }
-}
-
 /// All figures of a run.
 #[derive(Debug, Default, Serialize)]
 struct Figures {
     #[serde(skip_serializing_if = "Option::is_none")]
+    raw: Option<raw::Figures>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bare: Option<bare::Figures>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     intake: Option<intake::Figures>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    latency: Option<latency::Figures>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     failover: Option<failover::Figures>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    idle: Option<idle::Figures>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rivals: Option<rivals::Figures>,
     #[serde(skip_serializing_if = "Option::is_none")]
     memory: Option<memory::Figures>,
     #[serde(skip_serializing_if = "Option::is_none")]
     backend: Option<backend::Figures>,
+    /// The table, drawn up from the figures above.
+    rows: Vec<rows::Row>,
+    /// What is wanted of them.
+    goals: Vec<goals::Goal>,
 }
 
-/// Measures, and prints a table or JSON.
+/// Measures, and prints a table or JSON. What was started ends with it, also when it is told to stop in the middle.
 pub async fn run(args: Args) -> Result<()> {
     let stop = shutdown::on_signals()?;
-    let wanted =
-        |what| args.what.contains(&what) || (args.what.is_empty() && !matches!(what, What::Memory | What::Backend));
-    let mut figures = Figures::default();
-    if wanted(What::Intake) {
-        figures.intake = Some(intake::measure(&stop).await?);
-    }
-    if wanted(What::Failover) {
-        figures.failover = Some(failover::measure(args.trials, &stop).await?);
-    }
-    if wanted(What::Memory) {
-        figures.memory = Some(memory::measure(args.archived, &stop).await?);
-    }
-    if wanted(What::Backend) {
-        figures.backend = Some(backend::measure(args.database.as_deref(), &stop).await?);
+    let measured = tokio::select! {
+        measured = measure(&args, &stop) => measured?,
+        () = stop.cancelled() => bail!("stopped"),
+    };
+    let figures = Figures { rows: measured.rows(), goals: measured.goals(), ..measured };
+    if let Some(dir) = &args.svg {
+        plot::write(&figures, dir)?;
     }
     if args.json {
         println!("{}", serde_json::to_string(&figures)?);
-        return Ok(());
+    } else {
+        figures.print();
     }
-    figures.intake.iter().for_each(intake::Figures::print);
-    figures.failover.iter().for_each(failover::Figures::print);
-    figures.memory.iter().for_each(memory::Figures::print);
-    figures.backend.iter().for_each(backend::Figures::print);
     Ok(())
 }
 
-/// A kitchen that is open, for one measurement.
-struct Open {
-    site: Site,
-    processes: Processes,
-    client: Client,
+impl Args {
+    fn wants(&self, what: What) -> bool {
+        let is_default = self.what.is_empty() && !matches!(what, What::Memory | What::Backend);
+        self.what.contains(&what) || is_default
+    }
 }
 
-impl Open {
-    async fn start(speed: u64, stop: &CancellationToken) -> Result<Self> {
-        Self::start_on(Plan { speed, ..Plan::default() }, stop).await
-    }
+/// Before and after everything else, as a disk's speed drifts.
+async fn measure(args: &Args, stop: &CancellationToken) -> Result<Figures> {
+    say("raw limits");
+    let before = raw::measure().await?;
+    let mut figures = groups(args, stop).await?;
+    say("raw limits again");
+    figures.raw = Some(before.or_faster(raw::measure().await?));
+    Ok(figures)
+}
 
-    async fn start_on(plan: Plan, stop: &CancellationToken) -> Result<Self> {
-        let site = Site::lay_out(&plan)?;
-        let mut processes = Processes::start(&site)?;
-        let client = site.client();
-        wait_until_open(&client, &site, &mut processes, stop).await?;
-        Ok(Self { site, processes, client })
+async fn groups(args: &Args, stop: &CancellationToken) -> Result<Figures> {
+    let mut figures = Figures::default();
+    let span = Duration::from_secs(args.span);
+    if args.wants(What::Bare) {
+        say("the bare log");
+        figures.bare = Some(bare::measure(span).await?);
     }
+    if args.wants(What::Intake) {
+        say("orders");
+        figures.intake = Some(intake::measure(span, stop).await?);
+    }
+    if args.wants(What::Latency) {
+        say("one order at a time");
+        figures.latency = Some(latency::measure(args.trials.saturating_mul(2), stop).await?);
+    }
+    if args.wants(What::Idle) {
+        say("idle replicas, and restarts");
+        figures.idle = Some(idle::measure(Duration::from_secs(args.idle), stop).await?);
+    }
+    if args.wants(What::Rivals) {
+        say("rivals");
+        figures.rivals = Some(rivals::measure(span, args.trials, stop).await?);
+    }
+    if args.wants(What::Failover) {
+        say("failovers");
+        figures.failover = Some(failover::measure(args.trials, stop).await?);
+    }
+    if args.wants(What::Memory) {
+        figures.memory = Some(memory::measure(args.archived, stop).await?);
+    }
+    if args.wants(What::Backend) {
+        figures.backend = Some(backend::measure(args.database.as_deref(), stop).await?);
+    }
+    Ok(figures)
+}
 
-    fn record(&self) -> Result<Record> {
-        Record::read(&self.site.record())
+/// Progress is for people: it goes to standard error.
+fn say(what: &str) {
+    eprintln!("Measuring {what} …");
+}
+
+impl Figures {
+    fn print(&self) {
+        println!("Spans in ms. Three processes of each, clients and brokers on this machine: quote the ratios.");
+        rows::print(&self.rows);
+        if let Some(failover) = &self.failover {
+            failover.print();
+        }
+        if let Some(rivals) = &self.rivals {
+            rivals.print();
+        }
+        goals::print(&self.goals);
+        self.memory.iter().for_each(memory::Figures::print);
+        self.backend.iter().for_each(backend::Figures::print);
     }
 }

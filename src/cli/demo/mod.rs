@@ -64,8 +64,8 @@ pub struct Args {
 
 impl Args {
     fn plan(&self) -> Plan {
-        let (broker, line, keep) = (self.broker.clone(), self.line.clone(), self.keep.clone());
-        Plan { speed: self.speed, broker, line, keep, closed: self.closed, ..Plan::default() }
+        let (brokers, line, keep) = (self.broker.iter().cloned().collect(), self.line.clone(), self.keep.clone());
+        Plan { speed: self.speed, brokers, line, keep, closed: self.closed, ..Plan::default() }
     }
 }
 

@@ -26,8 +26,8 @@ const KITCHEN: &str = "demo";
 pub struct Plan {
     /// So many times as fast as life.
     pub speed: u64,
-    /// A broker to be used instead of one in each replica.
-    pub broker: Option<String>,
+    /// Brokers to be used instead of one in each replica.
+    pub brokers: Vec<String>,
     /// Another line of devices than the built-in one.
     pub line: Option<PathBuf>,
     /// A folder that stays; without it, one that is removed at the end.
@@ -36,6 +36,8 @@ pub struct Plan {
     pub name: String,
     /// The main backend, if there is one.
     pub backend: Option<BackendConfig>,
+    /// What the kitchen starts with.
+    pub settings: Settings,
     /// Closed as at a site: an admin's token is drawn, and a file holds it. Without it whoever reaches loopback may do everything.
     pub closed: bool,
 }
@@ -52,6 +54,7 @@ pub struct Site {
     speed: u64,
     name: String,
     backend: Option<BackendConfig>,
+    settings: Settings,
     /// The admin's, in a closed kitchen.
     token: Option<String>,
 }
@@ -74,20 +77,20 @@ impl Site {
         let node = |n| NodeConfig { id: n, peer: at(n, 0).to_string(), api: at(n, 1).to_string(), witness: false };
         let nodes: Vec<NodeConfig> = (1..=NODES).map(node).collect();
         let embedded: Vec<SocketAddr> = (1..=NODES).map(|n| at(n, 2)).collect();
-        let brokers = match &plan.broker {
-            Some(url) => vec![url.clone()],
-            None => embedded.iter().map(|address| format!("mqtt://{address}")).collect(),
+        let brokers = match plan.brokers.is_empty() {
+            false => plan.brokers.clone(),
+            true => embedded.iter().map(|address| format!("mqtt://{address}")).collect(),
         };
         let name = if plan.name.is_empty() { KITCHEN.to_owned() } else { plan.name.clone() };
         let (line, backend, token) = (plan.line.clone(), plan.backend.clone(), plan.closed.then(access::draw));
-        let site =
-            Self { dir, temporary, _claim: claim, nodes, brokers, line, speed: plan.speed, name, backend, token };
+        let (speed, settings) = (plan.speed, plan.settings.clone());
+        let site = Self { dir, temporary, _claim: claim, nodes, brokers, line, speed, name, backend, settings, token };
         if let Some(token) = &site.token {
             let path = site.admin_token();
             secret::write_file(&path, token, secret::PRIVATE).with_context(|| format!("file {}", path.display()))?;
         }
         for n in 1..=NODES {
-            let embedded_broker = plan.broker.is_none().then(|| embedded[n as usize - 1]);
+            let embedded_broker = plan.brokers.is_empty().then(|| embedded[n as usize - 1]);
             let config = site.config(n, embedded_broker);
             write(&site.node_config(n), &toml::to_string(&config)?)?;
         }
@@ -118,7 +121,7 @@ impl Site {
             raft: RaftConfig::default(),
             storage: StorageConfig::default(),
             menu: MenuConfig { speed: self.speed, recipes: Vec::new() },
-            settings: Settings::default(),
+            settings: self.settings.clone(),
             log: telemetry::Options::default(),
             history: None,
         }
@@ -133,6 +136,11 @@ impl Site {
         let line = self.line.iter().flat_map(|path| ["--line".to_owned(), path.to_string_lossy().into_owned()]);
         args.extend(line);
         args
+    }
+
+    /// The kitchen's name.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Configuration of a node.

@@ -92,6 +92,13 @@ impl Processes {
         Ok(())
     }
 
+    /// Starts a killed controller again, without waiting for anything but its end.
+    pub fn restart(&mut self, node: u64) -> Result<()> {
+        let (config, log) = self.configs.get(&node).context("the node is none of ours")?;
+        self.controllers.insert(node, Controller::Runs(controller(config, log)?));
+        Ok(())
+    }
+
     /// Starts again what has been dead for long enough, also what somebody else killed: that is what a demo is for.
     pub fn revive(&mut self) -> Result<()> {
         for state in self.controllers.values_mut() {
@@ -145,9 +152,11 @@ pub fn use_program(program: PathBuf) {
 /// What tokio's runtimes read for the number of their threads.
 const WORKERS: &str = "TOKIO_WORKER_THREADS";
 
-/// Three controllers share this machine: with a thread for every core each, they would mostly wake each other.
-fn workers_each() -> usize {
-    std::thread::available_parallelism().map_or(1, |cores| cores.get() / 3).max(1)
+/// What a replica's environment needs beside ours. Three of them share this machine: with a thread for every core each, they would mostly wake
+/// each other.
+pub fn workers() -> Vec<(&'static str, String)> {
+    let each = std::thread::available_parallelism().map_or(1, |cores| cores.get() / 3).max(1);
+    if std::env::var_os(WORKERS).is_none() { vec![(WORKERS, each.to_string())] } else { Vec::new() }
 }
 
 fn controller(config: &Path, log: &Path) -> Result<Child> {
@@ -168,10 +177,7 @@ pub(super) fn spawn_with(args: &[String], log: &Path, environment: &[(&str, &str
     let open = || std::fs::OpenOptions::new().create(true).append(true).open(log);
     let log_file = || open().with_context(|| format!("log {}", log.display()));
     let mut command = Command::new(program);
-    if std::env::var_os(WORKERS).is_none() {
-        command.env(WORKERS, workers_each().to_string());
-    }
-    command.envs(environment.iter().copied());
+    command.envs(workers()).envs(environment.iter().copied());
     command.args(args).stdin(Stdio::null()).stdout(log_file()?).stderr(log_file()?).kill_on_drop(true);
     command.spawn().with_context(|| format!("start brigade {}", args[0]))
 }
