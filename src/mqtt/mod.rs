@@ -8,6 +8,7 @@ pub mod broker;
 mod client;
 mod events;
 mod options;
+pub mod password;
 #[doc(hidden)]
 pub mod testing;
 
