@@ -34,6 +34,12 @@ pub enum Error {
         /// What ended it.
         why: String,
     },
+    /// The broker is there, and did not let this client in.
+    #[error("the broker does not let this client in: {why}")]
+    Refused {
+        /// What it said.
+        why: String,
+    },
     /// The broker refused a subscription.
     #[error("the broker refused to subscribe to {filter:?}")]
     SubscriptionRefused {
