@@ -71,7 +71,7 @@ release: release-build ## Tarball, Debian package, image, SBOM and checksums, in
 	scripts/release $(or $(CARGO_TARGET_DIR),target)/release-artifacts
 
 compose-test: release-build ## docker-compose.yml, run and broken: needs root where no Docker Engine runs
-	python3 tests/compose/run.py $(or $(CARGO_TARGET_DIR),target)/release/brigade $(or $(CARGO_TARGET_DIR),target)/compose
+	python3 tests/compose/run.py $(or $(CARGO_TARGET_DIR),target)/release/brigade $(or $(CARGO_TARGET_DIR),target)/compose $(PROFILES)
 
 bench: missing ## Measure: commands applied per second, and the schedule beside its limit (see bench-schedule). The whole system: bench-system
 	$(CARGO) bench

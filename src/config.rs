@@ -8,11 +8,13 @@ pub mod backend;
 mod backend_link;
 mod broker_user;
 mod check;
+mod embedded_access;
 mod error;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use figment::Figment;
 use figment::providers::{Env, Format, Toml};
@@ -20,14 +22,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::kitchen::recipe::built_in_menu;
 use crate::kitchen::{NodeId, Recipe, Rules, Settings};
+use crate::mqtt::broker;
 use crate::node::{backups, traces};
-use crate::tls::Dialer;
+use crate::tls::{Dialer, Identity};
 use crate::{http, leader, protocol, raft, telemetry};
 
 pub use access::AccessConfig;
 pub use backend_link::BackendConfig;
 pub use broker_user::BrokerUser;
 pub use check::INCARNATION_MAX;
+pub use embedded_access::EmbeddedAccess;
 pub use error::Error;
 
 /// Environment variables with our prefix that are no keys: for `brigade ctl`, and for tests.
@@ -63,9 +67,12 @@ pub struct Config {
     /// Where this node listens for clients, if not at its own `api` address.
     #[serde(default)]
     pub listen_api: Option<SocketAddr>,
-    /// Runs a broker inside this process at this address. Anonymous: for loopback and the demo.
+    /// Runs a broker inside this process at this address. Without `embedded_broker_access` it is open: for loopback alone.
     #[serde(default)]
     pub embedded_broker: Option<SocketAddr>,
+    /// Closes the embedded broker; where there is `tls` it then speaks TLS.
+    #[serde(default)]
+    pub embedded_broker_access: Option<EmbeddedAccess>,
     /// User and password at the brokers.
     #[serde(default)]
     pub broker_user: Option<BrokerUser>,
@@ -260,6 +267,13 @@ impl Config {
             rules_max: self.rules_max.map_or(Rules::NEWEST, |rules| Rules(rules).min(Rules::NEWEST)),
             ..raft::Options::new(self.kitchen.as_str(), self.node, &self.data_dir, peers)
         }
+    }
+
+    /// The embedded broker's options, if there is one. `identity` is what this node shows; an open broker is for loopback, and shows nothing.
+    pub fn broker_options(&self, identity: Option<Arc<Identity>>) -> Option<broker::Options> {
+        let access = self.embedded_broker_access.as_ref().map(EmbeddedAccess::access);
+        let identity = identity.filter(|_| access.is_some());
+        self.embedded_broker.map(|address| broker::Options { access, identity, ..broker::Options::new(address) })
     }
 
     /// The tenure's options.

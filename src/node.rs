@@ -41,13 +41,14 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<()> {
     let (peer_address, api_address) = config.listen_addresses()?;
     let access = config.access_options()?;
     let _own = claim(&config.data_dir)?;
-    let broker = config.embedded_broker.map(|address| start_broker(address, "embedded_broker")).transpose()?;
+    let tls = config.tls.as_ref().map(|tls| tls::Node::load(&tls.dir)).transpose()?;
+    let broker = config.broker_options(tls.as_ref().map(|tls| tls.public.clone()));
+    let broker = broker.map(|options| start_broker(options, "embedded_broker")).transpose()?;
     let peers = bind(peer_address, "other replicas", "peer or listen_peer").await?;
     let api = bind(api_address, "clients", "api or listen_api").await?;
     let chronicle = config.history.as_deref().map(|path| Chronicle::open(path, config.node)).transpose();
     let chronicle = chronicle.context("the file named by `history` can't be written")?;
     let observer = chronicle.clone().map(|chronicle| Arc::new(chronicle) as Arc<dyn raft::Observer>);
-    let tls = config.tls.as_ref().map(|tls| tls::Node::load(&tls.dir)).transpose()?;
     let (peers_dialer, dialer) = tls.as_ref().map(|tls| (tls.peers.clone(), tls.dialer.clone())).unwrap_or_default();
     let node = RaftNode::start(raft::Options { observer, dialer: peers_dialer.clone(), ..config.raft_options() }).await;
     let node = node.with_context(|| format!("data_dir {}", config.data_dir.display()))?;
@@ -155,9 +156,10 @@ pub fn claim(data_dir: &Path) -> Result<File> {
 
 /// Starts an embedded broker; `key` is where its address was named. The broker's own error is many lines long: whether the port is free is
 /// asked first.
-pub fn start_broker(address: SocketAddr, key: &str) -> Result<Broker> {
+pub fn start_broker(options: BrokerOptions, key: &str) -> Result<Broker> {
+    let address = options.address;
     drop(std::net::TcpListener::bind(address).map_err(|error| unbound(address, "devices", key, &error))?);
-    Ok(Broker::start(BrokerOptions::new(address))?)
+    Ok(Broker::start(options)?)
 }
 
 async fn bind(address: SocketAddr, whom: &str, key: &str) -> Result<TcpListener> {

@@ -75,10 +75,16 @@ fn what_the_compose_file_and_the_units_name_is_there() {
     }
 }
 
-/// A mosquitto with the example's configuration and rules, at a port of its own.
-fn broker(dir: &Path) -> (Process, String) {
+/// Which broker.
+#[derive(Clone, Copy)]
+enum Make {
+    Mosquitto,
+    Embedded,
+}
+
+/// A broker with the example's rules, at a port of its own: a mosquitto with the example's configuration as well, or ours with the same files.
+fn broker(make: Make, dir: &Path) -> (Process, String) {
     let address = free_address();
-    let (host, port) = address.split_once(':').expect("an address has a port");
     let passwords = dir.join("passwd");
     for (n, user) in ["controller", "robot1", "robot2"].iter().enumerate() {
         let mut command = Command::new("mosquitto_passwd");
@@ -88,6 +94,21 @@ fn broker(dir: &Path) -> (Process, String) {
             "mosquitto_passwd comes with mosquitto"
         );
     }
+    let command = match make {
+        Make::Mosquitto => mosquitto(dir, &address, &passwords),
+        Make::Embedded => {
+            let (passwords, rules) = (passwords.to_string_lossy(), file("mosquitto.acl"));
+            let rules = rules.to_string_lossy();
+            brigade(&["broker", "--listen", &address, "--password-file", &passwords, "--acl-file", &rules])
+        }
+    };
+    let process = Process::start(command, &dir.join("broker.log"));
+    wait_for("the broker", || std::net::TcpStream::connect(&address).ok());
+    (process, format!("mqtt://{address}"))
+}
+
+fn mosquitto(dir: &Path, address: &str, passwords: &Path) -> Command {
+    let (host, port) = address.split_once(':').expect("an address has a port");
     let text = std::fs::read_to_string(file("mosquitto.conf")).expect("the file is there");
     let text = text.replace("listener 1883", &format!("listener {port} {host}"));
     let text = text.replace("/etc/mosquitto/brigade.passwd", &passwords.to_string_lossy());
@@ -98,9 +119,7 @@ fn broker(dir: &Path) -> (Process, String) {
     let path = std::env::var("PATH").unwrap_or_default();
     let mut command = Command::new("mosquitto");
     command.env("PATH", format!("{path}:/usr/sbin:/usr/local/sbin")).arg("-c").arg(config);
-    let process = Process::start(command, &dir.join("mosquitto.log"));
-    wait_for("the broker", || std::net::TcpStream::connect(&address).ok());
-    (process, format!("mqtt://{address}"))
+    command
 }
 
 /// A device as the broker knows it.
@@ -120,8 +139,17 @@ fn say_facts(kitchen: &Kitchen, from: &Client, device: &str) {
 
 #[test]
 fn a_device_speaks_for_itself_alone_at_the_example_broker() {
+    a_device_speaks_for_itself_alone(Make::Mosquitto);
+}
+
+#[test]
+fn a_device_speaks_for_itself_alone_at_an_embedded_broker_with_the_same_files() {
+    a_device_speaks_for_itself_alone(Make::Embedded);
+}
+
+fn a_device_speaks_for_itself_alone(make: Make) {
     let dir = tempfile::tempdir().expect("a temporary folder");
-    let (_broker, url) = broker(dir.path());
+    let (_broker, url) = broker(make, dir.path());
     let mut kitchen = Kitchen::open_with(|node| {
         (node.kitchen, node.broker, node.embedded_broker) = ("main-street".to_owned(), url, None);
         node.more = "broker_user = { name = \"controller\", password = \"secret\" }\n".to_owned();

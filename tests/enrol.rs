@@ -1,4 +1,4 @@
-//! `brigade ctl devices enrol` as a site uses it: a real mosquitto with the files that it writes, a kitchen and devices with the keys that it
+//! `brigade ctl devices enrol` as a site uses it: a real mosquitto, or the embedded broker, with the files that it writes, a kitchen and devices with the keys that it
 //! draws, over TLS. Who has no key, or another's, is not heard.
 
 mod process;
@@ -93,7 +93,28 @@ impl Site {
         line.trim_matches('"').to_owned()
     }
 
-    fn mosquitto(&self) -> Process {
+    /// A broker with what enrolling wrote.
+    fn broker(&self, make: Make) -> Process {
+        let command = match make {
+            Make::Mosquitto => self.mosquitto(),
+            Make::Embedded => brigade(&[
+                "broker",
+                "--listen",
+                &self.broker,
+                "--password-file",
+                &self.path("mosquitto/brigade.passwd"),
+                "--acl-file",
+                &self.path("mosquitto/brigade.acl"),
+                "--tls-dir",
+                &self.path("certs/node-1"),
+            ]),
+        };
+        let process = Process::start(command, Path::new(&self.path("broker.log")));
+        wait_for("the broker", || std::net::TcpStream::connect(&self.broker).ok());
+        process
+    }
+
+    fn mosquitto(&self) -> Command {
         let (host, port) = self.broker.split_once(':').expect("an address has a port");
         let text = self.read("mosquitto/brigade.conf");
         assert!(text.contains(&format!("\nlistener {port}\n")), "{text}");
@@ -103,9 +124,7 @@ impl Site {
         let path = std::env::var("PATH").unwrap_or_default();
         let mut command = Command::new("mosquitto");
         command.env("PATH", format!("{path}:/usr/sbin:/usr/local/sbin")).arg("-c").arg(config);
-        let process = Process::start(command, Path::new(&self.path("mosquitto.log")));
-        wait_for("the broker", || std::net::TcpStream::connect(&self.broker).ok());
-        process
+        command
     }
 
     fn start(&self, words: &[&str], log: &str) -> Process {
@@ -132,6 +151,44 @@ impl Site {
         self.runtime.block_on(async { tokio::time::timeout(process::PATIENCE, ended).await }).expect("it ends");
     }
 
+    /// The same, let in and subscribed. A broker that refuses a subscription ends it.
+    fn listener(&self, id: &str, credentials: Option<(&str, &str)>, leaves: &[&str]) -> Client {
+        let credentials = credentials.map(|(user, key)| (user.to_owned(), key.to_owned()));
+        let dialer = Dialer::trusting(&PathBuf::from(self.path("certs/ca.pem"))).expect("certs issue made it");
+        let subscriptions = leaves.iter().map(|leaf| (format!("brigade/v1/k1/{leaf}"), Qos::AtLeastOnce)).collect();
+        let options = Options::new(format!("mqtts://{}", self.broker), id);
+        let options = Options { credentials, dialer, subscriptions, ..options };
+        let mut client = self.runtime.block_on(async { Client::connect(options).expect("an address") });
+        assert!(self.lets_in(&mut client), "{id}");
+        if !leaves.is_empty() {
+            let next = self.runtime.block_on(client.events.next());
+            assert!(matches!(next, Some(Event::Subscribed | Event::Ended(_))), "{id}: {next:?}");
+        }
+        client
+    }
+
+    fn say(&self, from: &Client, leaf: &str) {
+        let publication = Publication::new(format!("brigade/v1/k1/{leaf}"), "{}", Qos::AtLeastOnce);
+        // MQTT 5 says that it is not allowed; what counts is what others heard.
+        let _ = self.runtime.block_on(from.publisher.publish_acknowledged(publication));
+    }
+
+    /// What a client hears next: so many messages, or fewer if its connection ends.
+    fn heard(&self, client: &mut Client, count: usize) -> Vec<String> {
+        let hear = async {
+            let mut heard = Vec::new();
+            while heard.len() < count {
+                match client.events.next().await {
+                    Some(Event::Message(message)) => heard.push(message.topic().replace("brigade/v1/k1/", "")),
+                    Some(Event::Ended(_)) | None => break,
+                    Some(_) => {}
+                }
+            }
+            heard
+        };
+        self.runtime.block_on(async { tokio::time::timeout(process::PATIENCE, hear).await }).expect("they are heard")
+    }
+
     fn say_facts(&self, from: &Client, device: &str) {
         let facts = json!({ "v": 1, "kind": "oven", "fw": "1", "proto": 1, "lanes": [0], "actions": [] }).to_string();
         let publication = Publication::new(format!("brigade/v1/k1/{device}/facts"), facts, Qos::AtLeastOnce);
@@ -146,19 +203,43 @@ impl Site {
     }
 }
 
-fn reload(mosquitto: &Process) {
+/// Which broker. Both get the same files.
+#[derive(Clone, Copy)]
+enum Make {
+    Mosquitto,
+    Embedded,
+}
+
+/// Tells a broker that its files have changed. The embedded one looks by itself.
+fn reload(make: Make, broker: &Process) {
+    match make {
+        Make::Mosquitto => hang_up(broker),
+        Make::Embedded => {}
+    }
+}
+
+fn hang_up(mosquitto: &Process) {
     let told = Command::new("kill").arg("-HUP").arg(mosquitto.id().to_string()).status();
     assert!(told.is_ok_and(|status| status.success()), "the broker takes a signal");
 }
 
 #[test]
 fn an_enrolled_line_cooks_over_tls_and_whoever_has_no_key_is_not_heard() {
+    an_enrolled_line_cooks(Make::Mosquitto);
+}
+
+#[test]
+fn an_enrolled_line_cooks_at_a_closed_embedded_broker_just_as_well() {
+    an_enrolled_line_cooks(Make::Embedded);
+}
+
+fn an_enrolled_line_cooks(make: Make) {
     let site = Site::new();
     site.enrolled(&["robot1", "--kind", "robot.before_oven"]);
     site.enrolled(&["oven1", "--kind", "oven", "--lane", "0,1", "--zone", "line-a"]);
     site.enrolled(&["robot3", "--kind", "robot.after_oven"]);
     site.enrolled(&["camera1", "--kind", "camera", "--stage", "prep"]);
-    let mosquitto = site.mosquitto();
+    let broker = site.broker(make);
     let _node = site.start(&["controller", "--config", &site.path("node.toml")], "node.log");
     // What is carried is in the world of one process: three files in one, speeded up. The camera runs with its file as it is.
     let line =
@@ -187,21 +268,73 @@ fn an_enrolled_line_cooks_over_tls_and_whoever_has_no_key_is_not_heard() {
     assert!(site.lets_in(&mut before));
     let old = site.key("camera1");
     site.enrolled(&["camera1", "--kind", "camera", "--stage", "prep", "--rotate"]);
-    reload(&mosquitto);
+    reload(make, &broker);
     site.wait_until_ended(&mut before);
     assert!(!site.lets_in(&mut site.client("camera", Some(("camera1", &old)))), "the key of before");
     let mut now = site.client("camera", Some(("camera1", &site.key("camera1"))));
     assert!(site.lets_in(&mut now), "the new one");
     assert_eq!(site.unenrol("camera1").code(), 0);
-    reload(&mosquitto);
+    reload(make, &broker);
     site.wait_until_ended(&mut now);
+}
+
+#[test]
+fn at_a_closed_broker_everybody_says_and_hears_what_is_his_alone() {
+    for make in [Make::Mosquitto, Make::Embedded] {
+        everybody_says_and_hears_what_is_his_alone(make);
+    }
+}
+
+fn everybody_says_and_hears_what_is_his_alone(make: Make) {
+    let site = Site::new();
+    for id in ["robot1", "robot2"] {
+        site.enrolled(&[id, "--kind", "robot.before_oven"]);
+    }
+    let _broker = site.broker(make);
+    // Somebody without a key, who connects and then says nothing, keeps nobody out.
+    let _silent = std::net::TcpStream::connect(&site.broker).expect("the broker's port is open");
+    let health = |scheme: &str| {
+        run(brigade(&["health", &format!("{scheme}://{}", site.broker), "--ca", &site.path("certs/ca.pem")]))
+    };
+    assert_eq!(health("mqtts").code(), 0, "being told no shows that it is well: {}", health("mqtts").stderr);
+    assert_eq!(health("mqtt").code(), 1, "nobody is answered in plain");
+    let key = site.key("robot2");
+    assert!(!site.lets_in(&mut site.client("x", None)), "nobody in particular");
+    assert!(!site.lets_in(&mut site.client("x", Some(("robot2", "")))), "no key");
+    assert!(!site.lets_in(&mut site.client("x", Some(("robot2", &key[1..])))), "a wrong key");
+    assert!(!site.lets_in(&mut site.client("x", Some(("robot1", &key)))), "another's key");
+    assert!(!site.lets_in(&mut site.client("x", Some(("robot9", &key)))), "a name that is not enrolled");
+
+    let password = site.read("mosquitto/controller-password");
+    let controller = Some(("controller", password.trim()));
+    let mut kitchen = site.listener("kitchen", controller, &["+/conn", "+/facts", "+/state", "+/hb", "+/obs"]);
+    let mut robot1 =
+        site.listener("one", Some(("robot1", &site.key("robot1"))), &["robot1/cmd", "all/cmd", "ctl/leader"]);
+    let robot2 = site.listener("two", Some(("robot2", &key)), &["robot2/cmd"]);
+    for foreign in ["robot1/facts", "robot1/cmd", "robot2/cmd", "robot1/lease", "all/cmd", "ctl/leader", "robot9/obs"] {
+        site.say(&robot2, foreign);
+    }
+    for own in ["conn", "facts", "state", "hb", "obs"] {
+        site.say(&robot2, &format!("robot2/{own}"));
+    }
+    assert_eq!(site.heard(&mut kitchen, 5), ["robot2/conn", "robot2/facts", "robot2/state", "robot2/hb", "robot2/obs"]);
+
+    // ctl/leader and commands are the controllers'. Whoever listens at another's door hears nothing, whether the broker says so or not.
+    let mut nosy = site.listener("nosy", Some(("robot2", &key)), &["robot1/cmd", "+/cmd", "all/cmd"]);
+    let speaker = site.listener("speaker", controller, &[]);
+    for of_controllers in ["robot1/cmd", "ctl/leader", "all/cmd"] {
+        site.say(&speaker, of_controllers);
+    }
+    assert_eq!(site.heard(&mut robot1, 3), ["robot1/cmd", "ctl/leader", "all/cmd"]);
+    let heard = site.heard(&mut nosy, 1);
+    assert!(heard.is_empty() || heard == ["all/cmd"], "{heard:?}");
 }
 
 #[test]
 fn a_device_is_judged_over_tls_at_the_brokers_of_a_site() {
     let site = Site::new();
     site.enrolled(&["camera1", "--kind", "camera", "--stage", "prep"]);
-    let _mosquitto = site.mosquitto();
+    let _broker = site.broker(Make::Mosquitto);
     let _camera = site.start(&["device", "--line", &site.device_file("camera1")], "camera.log");
     let (broker, ca) = (format!("mqtts://{}", site.broker), site.path("certs/ca.pem"));
     let conform = |ca: &[&str]| {

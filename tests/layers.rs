@@ -8,7 +8,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("kitchen", &["defect"]),
     ("protocol", &["kitchen"]),
     ("raft", &["kitchen", "defect", "mutation", "clock", "telemetry", "shutdown", "tls"]),
-    ("mqtt", &["protocol", "clock", "loopback", "telemetry", "shutdown", "tls"]),
+    ("mqtt", &["protocol", "clock", "loopback", "telemetry", "shutdown", "tls", "secret"]),
     ("leader", &["kitchen", "protocol", "raft", "mqtt", "defect", "clock", "telemetry", "shutdown", "tls"]),
     (
         "http",
@@ -52,7 +52,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("rustls", &["tls"]),
     ("rcgen", &["tls"]),
     ("ratatui", &["cli/ctl/top"]),
-    ("pbkdf2", &["cli/ctl/enrol"]),
+    ("pbkdf2", &["mqtt/password.rs"]),
     ("flate2", &["cli/ctl/bundle"]),
     ("anyhow", &["cli", "node.rs"]),
 ];

@@ -76,7 +76,12 @@ fn check(path: &Path) -> ExitCode {
 fn summary(config: &Config) -> String {
     let replicas: Vec<String> = config.nodes.iter().map(|n| format!("{} at {}", n.id, n.peer)).collect();
     let listens = config.listen_addresses().map(|(peer, api)| format!("{peer} for replicas, {api} for clients"));
-    let embedded = config.embedded_broker.map_or(String::new(), |a| format!("; runs one at {a}"));
+    let closed = match (&config.embedded_broker_access, &config.tls) {
+        (None, _) => ", open",
+        (Some(_), None) => ", closed",
+        (Some(_), Some(_)) => ", closed, with TLS",
+    };
+    let embedded = config.embedded_broker.map_or(String::new(), |a| format!("; runs one at {a}{closed}"));
     let access = match (config.access.mode, &config.access.admin_token_file) {
         (Mode::Open, _) => "open: whoever reaches the API may do everything",
         (Mode::Tokens, Some(_)) => "by token; an admin's is configured",

@@ -79,7 +79,8 @@ fn brokers(config: &Config, faults: &mut Vec<Error>) {
         }
     }
     let user = config.broker_user.as_ref().and_then(super::BrokerUser::fault);
-    faults.extend(user.map(Error::Value));
+    let embedded = super::embedded_access::fault(config.embedded_broker, config.embedded_broker_access.as_ref());
+    faults.extend(user.into_iter().chain(embedded).map(Error::Value));
 }
 
 fn timing(config: &Config, faults: &mut Vec<Error>) {
@@ -179,8 +180,8 @@ pub(super) fn notes(config: &Config) -> Vec<String> {
     let able = config.nodes.iter().filter(|n| !n.witness).count();
     note(able == 1 && nodes > 1, "1 node that is no witness: nobody takes over from it".to_owned());
     note(nodes > 3 && nodes.is_multiple_of(2), format!("{nodes} nodes survive no more losses than {}", nodes - 1));
-    let broker = config.embedded_broker.filter(|a| !a.ip().is_loopback());
-    note(broker.is_some(), "embedded_broker lets anybody in who reaches it: keep it on loopback".to_owned());
+    let broker = config.embedded_broker.filter(|a| !a.ip().is_loopback() && config.tls.is_none());
+    note(broker.is_some(), "embedded_broker is told keys in plain: with [tls] it speaks TLS".to_owned());
     let local = config.brokers.iter().find(|url| url.contains("//127.") || url.contains("//localhost"));
     let remote = config.nodes.iter().any(|n| !n.peer.starts_with("127."));
     if let Some(url) = local.filter(|_| remote) {

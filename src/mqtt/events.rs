@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use rumqttc::{AsyncClient, EventLoop, Incoming, Publish, SubAck, SubscribeFilter, SubscribeReasonCode};
+use rumqttc::{
+    AsyncClient, ConnectionError, EventLoop, Incoming, Publish, SubAck, SubscribeFilter, SubscribeReasonCode,
+};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -111,6 +113,7 @@ pub(super) async fn run(
         let event = match eventloop.poll().await {
             Ok(rumqttc::Event::Incoming(incoming)) => incoming,
             Ok(_) => continue,
+            Err(ConnectionError::ConnectionRefused(code)) => break Error::Refused { why: format!("{code:?}") },
             Err(error) => break Error::Ended { why: error.to_string() },
         };
         let step = match event {

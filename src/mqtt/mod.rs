@@ -8,6 +8,7 @@ pub mod broker;
 mod client;
 mod events;
 mod options;
+pub mod password;
 #[doc(hidden)]
 pub mod testing;
 
@@ -31,6 +32,12 @@ pub enum Error {
     #[error("the connection to the broker has ended: {why}")]
     Ended {
         /// What ended it.
+        why: String,
+    },
+    /// The broker is there, and did not let this client in.
+    #[error("the broker does not let this client in: {why}")]
+    Refused {
+        /// What it said.
         why: String,
     },
     /// The broker refused a subscription.

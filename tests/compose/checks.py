@@ -49,9 +49,9 @@ def hardened(site):
         assert host["RestartPolicy"]["Name"] == "unless-stopped", name
         wrote = docker("exec", identity, "sh", "-c", "echo x >/usr/written", check=False)
         assert wrote.returncode != 0, f"{name} can write its root"
-    reads = {name: docker("exec", site.ids[name], "sh", "-c", "find /run/brigade -type f").stdout.split() for name in ["controller1", "mosquitto1", "line"]}
+    reads = {name: docker("exec", site.ids[name], "sh", "-c", "find /run/brigade -type f").stdout.split() for name in ["controller1", site.brokers[0], "line"]}
     assert not [path for paths in reads.values() for path in paths if "ca.key" in path], reads
-    assert not [path for path in reads["line"] + reads["mosquitto1"] if "token" in path or "peer" in path], reads
+    assert not [path for path in reads["line"] + reads[site.brokers[0]] if "token" in path or "peer" in path], reads
     return f"hardened: {len(site.ids)} containers without root, capabilities, new privileges or a root that can be written; each has limits"
 
 

@@ -14,7 +14,7 @@ import urllib.request
 from engine import docker, inspect, run
 
 CONTROLLERS = ["controller1", "controller2", "controller3"]
-LASTING = [*CONTROLLERS, "mosquitto1", "mosquitto2", "mosquitto3", "postgres", "backend", "line"]
+MOSQUITTOS = ["mosquitto1", "mosquitto2", "mosquitto3"]
 
 GRAFANA = "grafana/grafana:11.4.0"
 
@@ -40,9 +40,11 @@ class Site:
 
     def __init__(self, compose, image, speed, profiles=("line",)):
         self.project, self.profiles = f"brigade-test-{os.getpid()}", profiles
-        services = [*CONTROLLERS, "mosquitto1", "mosquitto2", "mosquitto3", "backend", "prometheus", "grafana"]
+        is_embedded = "embedded" in profiles
+        self.brokers = ["broker1", "broker2", "broker3"] if is_embedded else MOSQUITTOS
+        services = [*CONTROLLERS, *MOSQUITTOS, "backend", "prometheus", "grafana"]
         self.ports = {name: free_port() for name in services}
-        self.env = {**os.environ, "KITCHEN_SPEED": str(speed), "BRIGADE_IMAGE": image, "COMPOSE_HTTP_TIMEOUT": "300"}
+        self.env = {**os.environ, "KITCHEN_SPEED": str(speed), "BRIGADE_IMAGE": image, "MOSQUITTOS": "0" if is_embedded else "1", "COMPOSE_HTTP_TIMEOUT": "300"}
         self.env.update({f"PORT_{name.upper()}": str(port) for name, port in self.ports.items()})
         flags = [word for profile in profiles for word in ("--profile", profile)]
         self.words = [*compose, "--project-name", self.project, "--file", "docker-compose.yml", *flags]
@@ -71,7 +73,7 @@ class Site:
 
     def services(self):
         """What stays. Grafana only where its image is: no package of Debian stands in for it."""
-        names = [name for name in LASTING if name != "line" or "line" in self.profiles]
+        names = [*CONTROLLERS, *self.brokers, "postgres", "backend", *(["line"] if "line" in self.profiles else [])]
         if "monitoring" in self.profiles:
             names.append("prometheus")
             if docker("image", "inspect", GRAFANA, check=False).returncode == 0:
@@ -161,7 +163,9 @@ class Site:
         docker("network", "disconnect", self.network(network), self.ids[name])
 
     def join(self, name, network):
-        docker("network", "connect", "--alias", name, self.network(network), self.ids[name])
+        # Whichever broker it is, it has the mosquitto's name.
+        alias = dict(zip(self.brokers, MOSQUITTOS)).get(name, name)
+        docker("network", "connect", "--alias", alias, self.network(network), self.ids[name])
 
     def record(self):
         """What happened on the simulated devices: they trust no controller, and nobody can tell them what to write."""

@@ -1,4 +1,5 @@
-"""docker-compose.yml, run and broken: run.py PROGRAM FOLDER. PROGRAM is packed by the image's last stage; FOLDER keeps Docker's layers for a second run.
+"""docker-compose.yml, run and broken: run.py PROGRAM FOLDER [PROFILE…]. PROGRAM is packed by the image's last stage; FOLDER keeps Docker's layers for a second run.
+With the profile `embedded` the brokers are those of the same image.
 
 Containers are killed, frozen and cut off while orders go in at the kitchen and at the backend. In the end every accepted order is READY, each of
 its pizzas was packed once by the devices' own record, nothing burnt or failed, and backend and kitchen agree.
@@ -148,15 +149,15 @@ def cut_brokers(site):
 
 def kill_broker(site):
     """The one that is preferred by all."""
-    took = site.crash("mosquitto1")
-    return f"mosquitto1 killed; Docker started it again after {took:.1f} s"
+    took = site.crash(site.brokers[0])
+    return f"{site.brokers[0]} killed; Docker started it again after {took:.1f} s"
 
 
 def cut_broker(site):
-    site.cut("mosquitto1", "kitchen")
+    site.cut(site.brokers[0], "kitchen")
     time.sleep(8)
-    site.join("mosquitto1", "kitchen")
-    return "mosquitto1 cut off for 8 s"
+    site.join(site.brokers[0], "kitchen")
+    return f"{site.brokers[0]} cut off for 8 s"
 
 
 def kill_backend(site):
@@ -203,7 +204,7 @@ def restart(site, accepted):
     print(f"stopped (all with exit code 0) and started again in {took:.0f} s: {len(accepted)} orders are still there")
 
 
-def main(program, folder):
+def main(program, folder, *more):
     os.makedirs(folder, exist_ok=True)
     with Engine(os.path.join(folder, "engine")) as engine:
         words = compose()
@@ -213,8 +214,9 @@ def main(program, folder):
         # In somebody's own engine nothing stays that has a public name and is something else.
         engine.leave_without(made)
         size, same = build(program)
-        run([*words, "--profile", "line", "--profile", "monitoring", "config", "--quiet"])
-        with Site(words, IMAGE, SPEED, ("line", "monitoring")) as site:
+        for profile in ["monitoring", "embedded"]:
+            run([*words, "--profile", "line", "--profile", profile, "config", "--quiet"])
+        with Site(words, IMAGE, SPEED, ("line", "monitoring", *more)) as site:
             print(f"up: every service well after {site.up():.0f} s", flush=True)
             site.learn()
             in_charge(site)

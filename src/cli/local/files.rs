@@ -107,6 +107,7 @@ impl Site {
             listen_peer: None,
             listen_api: None,
             embedded_broker,
+            embedded_broker_access: None,
             broker_user: None,
             tls: None,
             traces: None,

@@ -109,6 +109,7 @@ impl Site {
             listen_peer: Some(self.peers[&node].own),
             listen_api: Some(self.apis[&node].own),
             embedded_broker,
+            embedded_broker_access: None,
             broker_user: None,
             tls: None,
             traces: None,

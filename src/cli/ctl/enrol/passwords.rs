@@ -1,12 +1,9 @@
-//! Mosquitto's password file: one line a user, `name:$7$rounds$salt$hash` (PBKDF2 with SHA-512). What others wrote in it stays as it is.
+//! Mosquitto's password file: one line a user, `name:$7$rounds$salt$hash` (`mqtt::password`). What others wrote in it stays as it is.
 
 use std::io;
 use std::path::Path;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use sha2::Sha512;
-
+use crate::mqtt::password::{hash, is_hash_of};
 use crate::secret;
 
 /// As many as `mosquitto_passwd` takes: the keys have 256 bits, and the broker checks them on its only thread.
@@ -72,38 +69,12 @@ fn is_of(line: &str, user: &str) -> bool {
     line.split_once(':').is_some_and(|(name, _)| name == user)
 }
 
-/// `$7$rounds$salt$hash`.
-fn hash(key: &str, salt: &[u8], rounds: u32) -> String {
-    let mut out = [0; 64];
-    pbkdf2::pbkdf2_hmac::<Sha512>(key.as_bytes(), salt, rounds, &mut out);
-    format!("$7${rounds}${}${}", BASE64.encode(salt), BASE64.encode(out))
-}
-
-/// False also for a hash of another make: it is replaced.
-fn is_hash_of(text: &str, key: &str) -> bool {
-    let mut parts = text.split('$').skip(1);
-    let (Some("7"), Some(rounds), Some(salt)) = (parts.next(), parts.next(), parts.next()) else { return false };
-    match (rounds.parse(), BASE64.decode(salt)) {
-        (Ok(rounds @ 1..=1_000_000), Ok(salt)) => hash(key, &salt, rounds) == text,
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     /// Written by `mosquitto_passwd` 2.0.11 for the password `secret`.
     const OF_MOSQUITTO: &str = "$7$101$XdEi1VXyeYDZXFoG$qZ2TsaR7XJ3x7kkVC2crjU1zxw5U4x/LcLk3ytBMucTgNSkrfx/4N5mKlIiGmfOhZUtTEHPAr/Txxz45YmkzpQ==";
-
-    #[test]
-    fn a_hash_is_the_one_that_mosquitto_computes() {
-        assert!(is_hash_of(OF_MOSQUITTO, "secret"));
-        assert!(!is_hash_of(OF_MOSQUITTO, "Secret"));
-        for other in ["", "$6$salt$hash", "$7$x$y$z", "$7$101$?$z", "secret"] {
-            assert!(!is_hash_of(other, "secret"), "{other}");
-        }
-    }
 
     #[test]
     fn what_others_wrote_stays_and_a_key_that_is_known_changes_nothing() {
