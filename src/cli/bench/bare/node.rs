@@ -47,8 +47,12 @@ pub async fn run(args: Args) -> Result<()> {
     let options = Options::new("bare", args.node, args.data_dir, (1..).zip(peers).collect());
     let (peer_listener, listener) = (TcpListener::bind(own).await?, TcpListener::bind(args.listen).await?);
     let node = RaftNode::start(options).await?;
-    let peer_server =
-        tokio::spawn(serve(peer_listener, server::router(node.clone()), Limits::for_peers(), stop.clone()));
+    let peer_server = tokio::spawn(serve(
+        peer_listener,
+        server::router(node.clone(), stop.clone()),
+        Limits::for_peers(),
+        stop.clone(),
+    ));
     node.bootstrap().await?;
     let router = Router::new().route(PATH, put(write)).with_state(node.clone());
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
