@@ -46,7 +46,7 @@ pub struct Description;
 /// `GET /openapi.json`: this API, described.
 #[utoipa::path(get, path = "/openapi.json", operation_id = "describe", tag = "page", security(()), responses((status = 200, body = Object)))]
 pub async fn openapi(State(api): State<Api>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json")], api.0.description.clone())
+    ([(header::CONTENT_TYPE, "application/json")], api.description())
 }
 
 /// The description with all that its routes have in common, as it is served.

@@ -40,7 +40,7 @@ mod recipes;
 mod tokens;
 pub mod views;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::body::Bytes;
 use axum::{Router, middleware};
@@ -100,8 +100,8 @@ pub struct Api(Arc<Inner>);
 
 struct Inner {
     sources: Sources,
-    /// `/openapi.json`.
-    description: Bytes,
+    /// `/openapi.json`, once somebody has asked for it.
+    description: OnceLock<Bytes>,
     /// For forwarding to the leader.
     client: reqwest::Client,
     /// How often callers may ask.
@@ -128,15 +128,15 @@ pub const CONNECTIONS_MAX: usize = 4_096;
 impl Api {
     /// All routes.
     pub fn router(sources: Sources) -> Router {
-        let (router, description) = routes().split_for_parts();
-        let (description, client) = (describe::text(description), forward::client(&sources.dialer));
+        let (router, _) = routes().split_for_parts();
+        let client = forward::client(&sources.dialer);
         let (limits, told) = (access::Limits::new(&sources.access), access::Told::default());
         let streams = Arc::new(Semaphore::new(STREAMS_MAX));
         let backups = Arc::new(Semaphore::new(backup::AT_ONCE));
         let large_bodies = Arc::new(Semaphore::new(forward::LARGE_BODIES_MAX));
         let api = Self(Arc::new(Inner {
             sources,
-            description,
+            description: OnceLock::new(),
             client,
             limits,
             told,
@@ -153,6 +153,11 @@ impl Api {
             .layer(middleware::from_fn_with_state(api.clone(), origin::of_this_kitchen))
             .layer(middleware::from_fn_with_state(api.clone(), edge::edge))
             .with_state(api)
+    }
+
+    /// The description of this API. To make it takes megabytes for a moment, which a replica that nobody asks need not have.
+    fn description(&self) -> Bytes {
+        self.0.description.get_or_init(|| describe::text(routes().split_for_parts().1)).clone()
     }
 
     fn sources(&self) -> &Sources {
