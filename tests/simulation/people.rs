@@ -66,6 +66,12 @@ impl Simulation {
                     self.seen.count("orders that were placed already");
                 }
                 self.orders[order].acknowledged = true;
+                // A phone without a network shows no answer: its owner asks once more, and by then the order may have ended.
+                if self.chance.happens(1_000) {
+                    self.seen.count("orders asked again much later");
+                    let at = self.now + self.chance.between(60_000, 900_000);
+                    self.agenda.at(at, Event::Retry { order });
+                }
             }
             Some(other) => self.fail(format!("order {order} was answered {other:?}")),
             None => {
