@@ -18,6 +18,7 @@ mod intake;
 mod kitchen;
 mod latency;
 mod load;
+mod machine;
 mod memory;
 mod plot;
 mod pool;
@@ -26,6 +27,8 @@ mod raw;
 mod rivals;
 mod rows;
 
+use std::collections::BTreeMap;
+use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -92,6 +95,8 @@ enum What {
 #[derive(Debug, Default, Serialize)]
 struct Figures {
     #[serde(skip_serializing_if = "Option::is_none")]
+    machine: Option<machine::Machine>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     raw: Option<raw::Figures>,
     #[serde(skip_serializing_if = "Option::is_none")]
     bare: Option<bare::Figures>,
@@ -109,6 +114,9 @@ struct Figures {
     memory: Option<memory::Figures>,
     #[serde(skip_serializing_if = "Option::is_none")]
     backend: Option<backend::Figures>,
+    /// Groups that were not measured after all, and why.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    failed: BTreeMap<&'static str, String>,
     /// The table, drawn up from the figures above.
     rows: Vec<rows::Row>,
     /// What is wanted of them.
@@ -131,7 +139,10 @@ pub async fn run(args: Args) -> Result<()> {
     } else {
         figures.print();
     }
-    Ok(())
+    match figures.failed.first_key_value() {
+        None => Ok(()),
+        Some((group, why)) => bail!("not all was measured: {group}: {why}"),
+    }
 }
 
 impl Args {
@@ -141,50 +152,59 @@ impl Args {
     }
 }
 
-/// Before and after everything else, as a disk's speed drifts.
+/// The raw limits before and after everything else, as a disk's speed drifts.
 async fn measure(args: &Args, stop: &CancellationToken) -> Result<Figures> {
+    let machine = Some(machine::Machine::here());
     say("raw limits");
     let before = raw::measure().await?;
-    let mut figures = groups(args, stop).await?;
+    let figures = groups(args, stop).await;
     say("raw limits again");
-    figures.raw = Some(before.or_faster(raw::measure().await?));
-    Ok(figures)
+    let raw = Some(before.or_faster(raw::measure().await?));
+    Ok(Figures { machine, raw, ..figures })
 }
 
-async fn groups(args: &Args, stop: &CancellationToken) -> Result<Figures> {
-    let mut figures = Figures::default();
-    let span = Duration::from_secs(args.span);
-    if args.wants(What::Bare) {
-        say("the bare log");
-        figures.bare = Some(bare::measure(span).await?);
+async fn groups(args: &Args, stop: &CancellationToken) -> Figures {
+    let (span, idle) = (Duration::from_secs(args.span), Duration::from_secs(args.idle));
+    let mut groups = Groups { args, failed: BTreeMap::new() };
+    let figures = Figures {
+        bare: groups.measure(What::Bare, "the bare log", bare::measure(span)).await,
+        intake: groups.measure(What::Intake, "orders", intake::measure(span, stop)).await,
+        latency: groups.measure(What::Latency, "one order at a time", latency::measure(2 * args.trials, stop)).await,
+        idle: groups.measure(What::Idle, "idle replicas, and restarts", idle::measure(idle, stop)).await,
+        rivals: groups.measure(What::Rivals, "rivals", rivals::measure(span, args.trials, stop)).await,
+        failover: groups.measure(What::Failover, "failovers", failover::measure(args.trials, stop)).await,
+        memory: groups.measure(What::Memory, "memory", memory::measure(args.archived, stop)).await,
+        backend: groups.measure(What::Backend, "backend", backend::measure(args.database.as_deref(), stop)).await,
+        ..Figures::default()
+    };
+    Figures { failed: groups.failed, ..figures }
+}
+
+/// What is wanted, and what went wrong: the figures of an hour are not lost with one of its groups.
+struct Groups<'a> {
+    args: &'a Args,
+    failed: BTreeMap<&'static str, String>,
+}
+
+impl Groups<'_> {
+    async fn measure<T>(
+        &mut self,
+        what: What,
+        name: &'static str,
+        group: impl Future<Output = Result<T>>,
+    ) -> Option<T> {
+        if !self.args.wants(what) {
+            return None;
+        }
+        say(name);
+        match group.await {
+            Ok(figures) => Some(figures),
+            Err(error) => {
+                self.failed.insert(name, format!("{error:#}"));
+                None
+            }
+        }
     }
-    if args.wants(What::Intake) {
-        say("orders");
-        figures.intake = Some(intake::measure(span, stop).await?);
-    }
-    if args.wants(What::Latency) {
-        say("one order at a time");
-        figures.latency = Some(latency::measure(args.trials.saturating_mul(2), stop).await?);
-    }
-    if args.wants(What::Idle) {
-        say("idle replicas, and restarts");
-        figures.idle = Some(idle::measure(Duration::from_secs(args.idle), stop).await?);
-    }
-    if args.wants(What::Rivals) {
-        say("rivals");
-        figures.rivals = Some(rivals::measure(span, args.trials, stop).await?);
-    }
-    if args.wants(What::Failover) {
-        say("failovers");
-        figures.failover = Some(failover::measure(args.trials, stop).await?);
-    }
-    if args.wants(What::Memory) {
-        figures.memory = Some(memory::measure(args.archived, stop).await?);
-    }
-    if args.wants(What::Backend) {
-        figures.backend = Some(backend::measure(args.database.as_deref(), stop).await?);
-    }
-    Ok(figures)
 }
 
 /// Progress is for people: it goes to standard error.
@@ -194,7 +214,7 @@ fn say(what: &str) {
 
 impl Figures {
     fn print(&self) {
-        println!("Spans in ms. Three processes of each, clients and brokers on this machine: quote the ratios.");
+        self.machine.iter().for_each(machine::Machine::print);
         rows::print(&self.rows);
         if let Some(failover) = &self.failover {
             failover.print();

@@ -32,9 +32,9 @@ pub(super) async fn measure(span: Duration) -> Result<Figures> {
     let dir = tempfile::tempdir()?;
     let claim = Claim::of(6)?;
     let children = start(dir.path(), claim.addresses())?;
-    let leader = leader(&claim.addresses()[3..]).await?;
     let mut steps = Vec::new();
     for count in CLIENTS {
+        let leader = leader(&claim.addresses()[3..]).await?;
         let mut clients = Vec::new();
         for _ in 0..count {
             clients.push(Writer(Connection::open(leader).await?));
