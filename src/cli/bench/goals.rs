@@ -55,6 +55,7 @@ impl Figures {
         let etcd = self.rivals.as_ref().map(|rivals| &rivals.etcd);
         let etcd_killed = etcd.and_then(|etcd| Some(etcd.killed_ms.as_ref()?.distribution.p50));
         let instructed = self.latency.as_ref().map(|latency| latency.instructed_ms.distribution.p50);
+        let accepted = self.latency.as_ref().map(|latency| latency.accepted_to_instructed_ms.distribution.p50);
         let counted = |count: fn(&super::failover::Figures) -> usize| self.failover.as_ref().map(|f| count(f) as f64);
         let idle = |of: fn(&super::idle::Figures) -> &Vec<f64>| {
             self.idle.as_ref().map(|idle| of(idle).iter().copied().fold(0.0, f64::max))
@@ -67,6 +68,12 @@ impl Figures {
                 "",
                 AtLeast(3.0),
                 over(self.orders_per_s(256), etcd.and_then(|e| puts_per_s(e, 256))),
+            ),
+            goal(
+                "accepted → instruction / commit + message",
+                "",
+                AtMost(2.0),
+                over(accepted, self.commit_and_message_ms()),
             ),
             goal(
                 "asked → instruction / commit + message",

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
+use tempfile::NamedTempFile;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -12,19 +13,24 @@ use tokio_util::sync::CancellationToken;
 use super::super::ear::{Ear, Heard, Said};
 use super::super::kitchen::Open;
 use super::Figures;
-use crate::cli::local::{Client, Placed};
+use crate::cli::local::{Client, Placed, Plan};
 use crate::protocol::{DeviceId, Op};
 
 /// Much faster than life, so that there is nearly always something to instruct.
 const SPEED: u64 = 200;
+/// A line that has an instruction due every few milliseconds: with the demo's, most of a hand-over was waiting for work.
+const ROBOTS: usize = 8;
+const OVENS: usize = 16;
 /// So many orders are open, as long as somebody takes them.
-const OPEN_ORDERS: usize = 30;
+const OPEN_ORDERS: usize = 90;
 /// How long the last orders may take.
 const LAST_ORDERS: Duration = Duration::from_secs(180);
 
 /// A kitchen at work.
 pub(super) struct Dinner {
     pub(super) open: Open,
+    /// Read again by devices that are started again.
+    _line: NamedTempFile,
     pub(super) ear: Ear,
     /// At which broker each device was last heard.
     pub(super) at_broker: BTreeMap<DeviceId, usize>,
@@ -40,13 +46,16 @@ pub(super) struct Dinner {
 impl Dinner {
     /// Opens the kitchen, and lets orders come.
     pub(super) async fn begin(stop: &CancellationToken) -> Result<Self> {
-        let open = Open::start(SPEED, 2, stop).await?;
+        let line = tempfile::NamedTempFile::with_suffix(".toml")?;
+        std::fs::write(line.path(), large_line())?;
+        let plan = Plan { speed: SPEED, line: Some(line.path().to_owned()), ..Plan::default() };
+        let open = Open::start_with(plan, 2, stop).await?;
         let brokers: Vec<String> = open.brokers.iter().map(|broker| broker.url()).collect();
         let ear = Ear::at(&brokers, open.site.name()).await?;
         let (accepted, last_orders) = (Arc::default(), CancellationToken::new());
         let guests = tokio::spawn(order(open.site.client(), Arc::clone(&accepted), last_orders.clone()));
         let (at_broker, epoch, epochs_seen, epochs_asked) = (BTreeMap::new(), 0, 0, 0);
-        Ok(Self { open, ear, at_broker, epoch, epochs_seen, epochs_asked, accepted, last_orders, guests })
+        Ok(Self { open, _line: line, ear, at_broker, epoch, epochs_seen, epochs_asked, accepted, last_orders, guests })
     }
 
     /// Remembers what was heard. True for an instruction under an epoch that is new: a question is no instruction.
@@ -94,6 +103,18 @@ impl Dinner {
         self.open.stop().await;
         Ok(())
     }
+}
+
+/// Devices of every kind, as a site writes them down.
+fn large_line() -> String {
+    let head = "kitchen = \"demo\"\nbrokers = [\"mqtt://127.0.0.1:1\"]\n".to_owned();
+    let many = |name: &str, kind: &str, from: usize, count: usize| -> String {
+        let device = |n: usize| format!("[[device]]\nid = \"{name}{n}\"\nkind = \"{kind}\"\n");
+        (from..from + count).map(device).collect()
+    };
+    head + &many("robot", "robot.before_oven", 1, ROBOTS)
+        + &many("oven", "oven", 1, OVENS)
+        + &many("robot", "robot.after_oven", ROBOTS + 1, ROBOTS)
 }
 
 /// What a new leader asks of everybody, before it instructs anybody.
