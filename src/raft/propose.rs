@@ -38,9 +38,10 @@ impl Proposed {
     }
 }
 
-/// First pause before a leader that is not ready yet is asked again; doubles. One that was just elected is ready after a round trip and two
-/// syncs, and all devices wait for it.
+/// Pause before a leader that is not ready yet is asked again. One that was just elected is ready after a round trip and two syncs, and all
+/// devices wait for it; after `SOON` tries the pauses double.
 const RETRY_MS: u64 = 1;
+const SOON: u32 = 10;
 
 impl RaftNode {
     /// Puts a command into the log, stamped with the replicated time and the wall clock, and waits until it is applied here or
@@ -110,7 +111,7 @@ impl RaftNode {
         if defect::is("answer-before-commit") && matches!(entry.command, Command::PlaceOrder(_)) && self.is_leading() {
             return Ok(self.answer_too_early(entry));
         }
-        let mut pause = Duration::from_millis(RETRY_MS);
+        let (mut pause, mut tries) = (Duration::from_millis(RETRY_MS), 0);
         loop {
             (entry.at, entry.wall) = (self.now(), wall_ms());
             let written = timeout_at(limit, self.raft().client_write(Proposal(entry.clone()))).await;
@@ -125,7 +126,10 @@ impl RaftNode {
                 return Err(refused);
             }
             sleep(pause).await;
-            pause *= 2;
+            tries += 1;
+            if tries > SOON {
+                pause *= 2;
+            }
         }
     }
 
