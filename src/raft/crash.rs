@@ -87,9 +87,9 @@ async fn accepts(peer: &Peer) -> bool {
 }
 
 impl RaftNode {
-    /// A candidate was refused because this node has more of the log.
+    /// A candidate was refused because this node has more of the log. For whoever waits now: a refusal of long ago is no reason not to wait.
     pub(super) fn has_more_than_a_candidate(&self) {
-        self.has_more().notify_one();
+        self.has_more().notify_waiters();
     }
 
     /// Stops respecting the lease of a leader that is dead, and asks for votes when it is this node's turn. Returns when somebody else leads, or
