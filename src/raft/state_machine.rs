@@ -3,6 +3,7 @@
 //! The batch is not synced: the log has the entries, and one write-ahead log keeps the order. Never calls back into Raft, never
 //! waits for an observer. Called by openraft's worker alone.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
@@ -45,6 +46,10 @@ pub(crate) struct StateMachine {
 /// What the entries of one batch did, until it is written.
 struct Batch<'a> {
     rows: WriteBatch,
+    /// The kitchen's rows, of which only the last state is written: every entry touches the first one.
+    state: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    /// Bytes in `state`, with those that were replaced.
+    state_bytes: usize,
     archive: Overlay<'a>,
     answers: Vec<(Option<ApplyResponder<Types>>, Answer)>,
     /// For the observer, if there is one.
@@ -102,25 +107,28 @@ impl StateMachine {
         }
         let Applied { reply, events, rows, archive } = applied;
         batch.archive.failure()?;
-        self.put_rows(&mut batch.rows, STATE, &rows);
-        self.put_rows(&mut batch.rows, ARCHIVE, &archive);
+        for row in &archive {
+            self.put_row(&mut batch.rows, ARCHIVE, &row.key, row.value.as_deref());
+        }
         batch.archive.add(archive);
+        batch.touch(rows);
         batch.measured |= self.replica.is_new(index) && measures_time(entry);
         let observed = Observed { index, at: entry.at, wall: entry.wall, events };
         Ok(Answer { reply: Some(reply), observed: Arc::new(observed) })
     }
 
-    fn put_rows(&self, batch: &mut WriteBatch, family: &str, rows: &[Row]) {
-        for row in rows {
-            match &row.value {
-                Some(value) => batch.put_cf(self.store.cf(family), &row.key, value),
-                None => batch.delete_cf(self.store.cf(family), &row.key),
-            }
+    fn put_row(&self, batch: &mut WriteBatch, family: &str, key: &[u8], value: Option<&[u8]>) {
+        match value {
+            Some(value) => batch.put_cf(self.store.cf(family), key, value),
+            None => batch.delete_cf(self.store.cf(family), key),
         }
     }
 
     /// Written first, answered then.
     fn commit(&mut self, mut batch: Batch<'_>) -> io::Result<()> {
+        for (key, value) in &batch.state {
+            self.put_row(&mut batch.rows, STATE, key, value.as_deref());
+        }
         if !defect::is("applied-not-in-batch") {
             self.store.put_meta(&mut batch.rows, key::APPLIED, &batch.applied);
         }
@@ -154,7 +162,7 @@ impl StateMachine {
             let (entry, responder) = item?;
             let current = batch.get_or_insert_with(|| Batch::new(&store, entry.log_id));
             self.apply_one(entry, responder, current)?;
-            if current.rows.size_in_bytes() >= BATCH_BYTES_MAX {
+            if current.bytes() >= BATCH_BYTES_MAX {
                 batch.take().map_or(Ok(()), |full| self.commit(full))?;
             }
         }
@@ -167,12 +175,25 @@ impl<'a> Batch<'a> {
         let archive = Overlay::new(store);
         Self {
             rows: WriteBatch::default(),
+            state: BTreeMap::new(),
+            state_bytes: 0,
             archive,
             answers: vec![],
             digests: vec![],
             applied,
             measured: false,
             stamp: None,
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        self.rows.size_in_bytes() + self.state_bytes
+    }
+
+    fn touch(&mut self, rows: Vec<Row>) {
+        for Row { key, value } in rows {
+            self.state_bytes += key.len() + value.as_ref().map_or(0, Vec::len);
+            self.state.insert(key, value);
         }
     }
 

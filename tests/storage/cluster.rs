@@ -49,6 +49,22 @@ async fn a_restart_of_all_brings_back_the_same_state() {
     cluster.stop_all().await;
 }
 
+/// Entries that are applied together are written together, and only the last state of a row is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_many_wrote_at_once_is_loaded_as_it_was() {
+    let mut cluster = Cluster::start(1, |_| ()).await;
+    let node = cluster.node(1).clone();
+    let writes = (0..200).map(|_| node.propose(command(), None));
+    let written = futures::future::join_all(writes).await;
+    let last = written.into_iter().map(|proposed| proposed.unwrap().index).max().unwrap();
+    let before = node.kitchen().clone();
+    assert_eq!(before.meta().index, last);
+    drop(node);
+    cluster.stop(1).await;
+    assert_eq!(*cluster.run(1).await.unwrap().kitchen(), before);
+    cluster.stop_all().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bootstrap_on_every_node_founds_one_cluster() {
     let mut cluster = Cluster::start(3, |_| ()).await;
