@@ -94,11 +94,6 @@ impl Status {
             matched: matched.map(|(id, log_id)| (*id, log_id.map(|at| at.index))).collect(),
         }
     }
-
-    /// The same apart from the age, which changes with every heartbeat and wakes nobody.
-    fn differs(&self, other: &Self) -> bool {
-        Self { millis_since_quorum_ack: other.millis_since_quorum_ack, ..self.clone() } != *other
-    }
 }
 
 /// The leader that these metrics name. It may have been replaced, or be this node cut off from the others.
@@ -138,23 +133,34 @@ pub(crate) async fn follow(
     status: Arc<watch::Sender<Status>>,
     fatal: Fatal,
 ) {
+    let mut before: Option<RaftMetrics> = None;
     loop {
-        // Cloned at once: a held borrow would stall openraft's core.
-        let now = metrics.borrow_watched().clone();
-        let next = Status::of(&now);
-        status.send_if_modified(|current| {
-            let changed = next.differs(current);
-            *current = next;
-            changed
-        });
-        match &now.running_state {
-            Err(openraft::errors::Fatal::Stopped) => return,
-            Err(error) => return fatal.raise(format!("raft: {error}")),
-            Ok(()) => {}
+        // Looked at and cloned at once: a held borrow would stall openraft's core.
+        let changed = {
+            let now = metrics.borrow_watched();
+            let is_same = before.as_ref().is_some_and(|before| stand_alike(before, &now));
+            (!is_same).then(|| now.clone())
+        };
+        if let Some(now) = changed {
+            status.send_replace(Status::of(&now));
+            match &now.running_state {
+                Err(openraft::errors::Fatal::Stopped) => return,
+                Err(error) => return fatal.raise(format!("raft: {error}")),
+                Ok(()) => before = Some(now),
+            }
         }
         if metrics.changed().await.is_err() {
             // A core that stops says so in its last metrics. One that panics does not, and a replica without it would look alive.
             return fatal.raise("raft ended without a word: it panicked");
         }
     }
+}
+
+/// True if all that a status says is the same, but for the age of the last acknowledgement: that changes with every heartbeat, and wakes nobody.
+fn stand_alike(one: &RaftMetrics, other: &RaftMetrics) -> bool {
+    let of = |m: &RaftMetrics| {
+        let log = (m.last_log_index, m.local_committed, m.last_applied, m.snapshot, m.purged);
+        (m.running_state.is_ok(), m.state, m.current_term, m.current_leader, log)
+    };
+    of(one) == of(other) && one.membership_config == other.membership_config && one.replication == other.replication
 }
