@@ -7,8 +7,8 @@ use std::io;
 use std::path::Path;
 
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBRecoveryMode, IteratorMode, LogLevel,
-    Options, ReadOptions, WriteBatch, WriteOptions,
+    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, DBRecoveryMode,
+    IteratorMode, LogLevel, Options, ReadOptions, WriteBatch, WriteOptions,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -162,7 +162,7 @@ impl Store {
 
 fn families() -> [ColumnFamilyDescriptor; FAMILIES.len()] {
     let cache = Cache::new_lru_cache(4 << 20);
-    FAMILIES.map(|name| ColumnFamilyDescriptor::new(name, family_options(&cache)))
+    FAMILIES.map(|name| ColumnFamilyDescriptor::new(name, family_options(name, &cache)))
 }
 
 /// True if RocksDB opened nothing because bytes are not what was written.
@@ -197,7 +197,7 @@ fn database_options() -> Options {
     options
 }
 
-fn family_options(cache: &Cache) -> Options {
+fn family_options(name: &str, cache: &Cache) -> Options {
     let mut table = BlockBasedOptions::default();
     table.set_block_cache(cache);
     table.set_cache_index_and_filter_blocks(true);
@@ -206,6 +206,8 @@ fn family_options(cache: &Cache) -> Options {
     options.set_write_buffer_size(4 << 20);
     options.set_max_write_buffer_number(2);
     options.set_target_file_size_base(16 << 20);
-    options.set_compression_type(rocksdb::DBCompressionType::Lz4);
+    // Entries are purged soon: compressing them costs more than it saves.
+    let is_short_lived = name == LOG;
+    options.set_compression_type(if is_short_lived { DBCompressionType::None } else { DBCompressionType::Lz4 });
     options
 }
