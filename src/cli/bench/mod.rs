@@ -30,13 +30,14 @@ mod rows;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Result, bail};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::shutdown;
+use crate::web::rfc3339;
 pub use distribution::{Distribution, Spread};
 
 /// What the command is told.
@@ -60,6 +61,9 @@ pub struct Args {
     /// With `backend`: a PostgreSQL database of its own, instead of a SQLite file
     #[arg(long, value_name = "URL")]
     database: Option<String>,
+    /// Keep the files of the kitchen whose leaders and brokers are lost, with the logs of its replicas, in this folder, which is new
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -172,7 +176,9 @@ async fn groups(args: &Args, stop: &CancellationToken) -> Figures {
         latency: groups.measure(What::Latency, "one order at a time", latency::measure(2 * args.trials, stop)).await,
         idle: groups.measure(What::Idle, "idle replicas, and restarts", idle::measure(idle, stop)).await,
         rivals: groups.measure(What::Rivals, "rivals", rivals::measure(span, args.trials, stop)).await,
-        failover: groups.measure(What::Failover, "failovers", failover::measure(args.trials, stop)).await,
+        failover: groups
+            .measure(What::Failover, "failovers", failover::measure(args.trials, args.keep.as_deref(), stop))
+            .await,
         memory: groups.measure(What::Memory, "memory", memory::measure(args.archived, stop)).await,
         backend: groups.measure(What::Backend, "backend", backend::measure(args.database.as_deref(), stop)).await,
         ..Figures::default()
@@ -210,6 +216,12 @@ impl Groups<'_> {
 /// Progress is for people: it goes to standard error.
 fn say(what: &str) {
     eprintln!("Measuring {what} …");
+}
+
+/// Something to look for in the logs, with the time.
+fn say_when(what: &str) {
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    eprintln!("{} {what}", rfc3339(since_1970.as_millis() as u64));
 }
 
 impl Figures {

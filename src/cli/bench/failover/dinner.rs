@@ -1,6 +1,7 @@
 //! The kitchen in which leaders and brokers are lost: orders that come in all the time, and an ear at both brokers.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -44,11 +45,15 @@ pub(super) struct Dinner {
 }
 
 impl Dinner {
-    /// Opens the kitchen, and lets orders come.
-    pub(super) async fn begin(stop: &CancellationToken) -> Result<Self> {
+    /// Opens the kitchen, with its files in this folder, and lets orders come.
+    pub(super) async fn begin(keep: Option<&Path>, stop: &CancellationToken) -> Result<Self> {
+        if keep.is_some_and(Path::exists) {
+            bail!("the folder to keep this kitchen's files in is there already: name one that is not");
+        }
         let line = tempfile::NamedTempFile::with_suffix(".toml")?;
         std::fs::write(line.path(), large_line())?;
-        let plan = Plan { speed: SPEED, line: Some(line.path().to_owned()), ..Plan::default() };
+        let (line_path, keep) = (Some(line.path().to_owned()), keep.map(Path::to_owned));
+        let plan = Plan { speed: SPEED, line: line_path, keep, ..Plan::default() };
         let open = Open::start_with(plan, 2, stop).await?;
         let brokers: Vec<String> = open.brokers.iter().map(|broker| broker.url()).collect();
         let ear = Ear::at(&brokers, open.site.name()).await?;
@@ -89,6 +94,7 @@ impl Dinner {
         let limit = Instant::now() + LAST_ORDERS;
         while self.open.client.open_orders().await != Some(0) && Instant::now() < limit {
             self.open.processes.revive()?;
+            self.open.client.retry_items_that_fail().await;
             sleep(Duration::from_millis(100)).await;
         }
         let ends = self.open.client.ends_of(&placed).await?;

@@ -7,6 +7,7 @@ mod dinner;
 mod trial;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -68,16 +69,19 @@ pub(super) struct Figures {
     pub(super) burnt: usize,
 }
 
-/// Does each of these so many times to a kitchen at work.
-pub(super) async fn measure(trials: u32, stop: &CancellationToken) -> Result<Figures> {
-    let mut dinner = Dinner::begin(stop).await?;
+/// Does each of these so many times to a kitchen at work. Who wants to know more of a trial finds the replicas' logs in `keep`.
+pub(super) async fn measure(trials: u32, keep: Option<&Path>, stop: &CancellationToken) -> Result<Figures> {
+    let mut dinner = Dinner::begin(keep, stop).await?;
     let mut figures = Figures::default();
     for fault in Fault::ALL {
         let (mut took, mut silent) = (Vec::new(), 0);
-        for _ in 0..trials {
+        for trial in 1..=trials {
             match dinner.trial(fault).await? {
                 Some(span) => took.push(span),
-                None => silent += 1,
+                None => {
+                    silent += 1;
+                    super::say_when(&format!("{}, trial {trial}: no instruction within {PATIENCE:?}", fault.name()));
+                }
             }
         }
         figures.instructed_ms.insert(fault, Spread::of_spans(&took));

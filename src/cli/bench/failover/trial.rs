@@ -1,5 +1,6 @@
 //! One trial: the kitchen is whole, something is lost, an instruction comes, and what was lost comes back.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -94,23 +95,26 @@ impl Dinner {
         Ok(took)
     }
 
-    /// The broker with the most devices dies; some device that was there is instructed through another one.
+    /// The broker with the most devices dies; some device that was there comes to another one, and is instructed through it.
     async fn kill_broker(&mut self) -> Result<Option<Duration>> {
         let lost = self.busiest_broker()?;
-        let moved: Vec<_> = self.at_broker.iter().filter(|(_, at)| **at == lost).map(|(d, _)| d.clone()).collect();
         let at = Instant::now();
         self.open.brokers[lost].kill()?;
         let mut took = None;
+        let mut has_come = BTreeSet::new();
         while took.is_none()
             && let Some(heard) = self.ear.next(at + PATIENCE).await
         {
+            let was_there = self.at_broker.get(&heard.device) == Some(&lost);
             self.note(&heard);
-            let is_moved = heard.broker != lost && heard.at >= at && moved.contains(&heard.device);
-            if let Said::Instruction(cmd) = &heard.said
-                && is_moved
-                && !is_question(&cmd.op)
-            {
-                took = Some(heard.at - at);
+            match &heard.said {
+                Said::State(_) | Said::Heartbeat if was_there && heard.broker != lost && heard.at >= at => {
+                    has_come.insert(heard.device);
+                }
+                Said::Instruction(cmd) if has_come.contains(&heard.device) && !is_question(&cmd.op) => {
+                    took = Some(heard.at - at);
+                }
+                Said::State(_) | Said::Heartbeat | Said::Instruction(_) => {}
             }
         }
         self.open.brokers[lost].revive().await?;
