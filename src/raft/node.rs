@@ -131,12 +131,12 @@ impl RaftNode {
 
     /// Who leads, as far as this replica knows.
     pub fn leader(&self) -> Option<LeaderInfo> {
-        status::leader(&self.metrics())
+        self.with_metrics(status::leader)
     }
 
     /// The standing now.
     pub fn status(&self) -> Status {
-        Status::of(&self.metrics())
+        self.with_metrics(Status::of)
     }
 
     /// The standing, with a wake-up whenever something but the age of the last acknowledgement changes.
@@ -151,7 +151,7 @@ impl RaftNode {
     /// large (by what openraft's core has not processed yet, usually under 1 ms) but never too small, so it serves as a quorum
     /// lease. On a healthy cluster it stays below two heartbeat intervals.
     pub fn quorum_age_ms(&self) -> Option<u64> {
-        status::quorum_age(&self.metrics(), &self.0.sleep).map(|age| age.as_millis() as u64)
+        self.with_metrics(|now| status::quorum_age(now, &self.0.sleep)).map(|age| age.as_millis() as u64)
     }
 
     /// The kitchen at the applied index, for reading. Apply waits while the guard lives: never hold it across an await.
@@ -274,16 +274,22 @@ impl RaftNode {
     }
 
     pub(super) fn is_stopped(&self) -> bool {
-        self.metrics().running_state.is_err()
+        self.with_metrics(|now| now.running_state.is_err())
     }
 
     pub(crate) fn fatal_reason(&self) -> Option<Arc<str>> {
         self.0.fatal.reason()
     }
 
-    /// A copy: a held borrow would stall openraft's core.
+    /// Looks at openraft's metrics, and at nothing else meanwhile: a held borrow stalls openraft's core. A copy costs more than a look, and every
+    /// request of the API has one.
+    fn with_metrics<T>(&self, look: impl FnOnce(&RaftMetrics) -> T) -> T {
+        look(&self.0.raft.metrics().borrow_watched())
+    }
+
+    /// A copy, for more than a look.
     pub(crate) fn metrics(&self) -> RaftMetrics {
-        self.0.raft.metrics().borrow_watched().clone()
+        self.with_metrics(RaftMetrics::clone)
     }
 
     /// The members of the cluster, as this node knows them; before it knows any, those of its options.
