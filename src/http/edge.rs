@@ -1,4 +1,6 @@
-//! What every request passes: a time limit, and headers that tell which replica answered and who leads.
+//! What every request passes: a time limit, and headers that tell which replica answered and who leads. Behind it, one calling the next:
+//! whose page it is (`origin`), who asks (`access`), and where it is done (`forward`). One layer of the router is enough for all: each more
+//! would copy the whole of what is behind it, for every request.
 
 use std::time::Duration;
 
@@ -10,6 +12,7 @@ use tokio::time::{Instant, timeout};
 
 use super::Api;
 use super::answer::INDEX_HEADER;
+use super::origin;
 use super::problems::{Kind, Problem};
 
 /// Which replica answered.
@@ -28,9 +31,10 @@ pub async fn edge(State(api): State<Api>, request: Request, next: Next) -> Respo
     // Whatever the handler reads, it has at least this.
     let index = api.node().applied_index();
     let mut response = if route == super::events::PATH {
-        next.run(request).await
+        origin::of_this_kitchen(&api, request, next).await
     } else {
-        timeout(REQUEST_LIMIT, next.run(request)).await.unwrap_or_else(|_| too_slow(&method).into_response())
+        let answer = origin::of_this_kitchen(&api, request, next);
+        timeout(REQUEST_LIMIT, answer).await.unwrap_or_else(|_| too_slow(&method).into_response())
     };
     label(&api, index, &mut response);
     count(&method, route, &response, begun);

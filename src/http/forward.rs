@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
@@ -56,12 +56,12 @@ pub fn client(dialer: &Dialer) -> reqwest::Client {
 }
 
 /// Runs reads here, and writes where they can be written. What the backend reads is for its answer's sake, and comes from the leader too.
-pub async fn to_leader(State(api): State<Api>, request: Request, next: Next) -> Response {
+pub async fn to_leader(api: &Api, request: Request, next: Next) -> Response {
     let for_leader = request.uri().path() == super::backend::PATH;
     if request.method().is_safe() && !for_leader {
         return next.run(request).await;
     }
-    write(&api, request, next).await.unwrap_or_else(IntoResponse::into_response)
+    write(api, request, next).await.unwrap_or_else(IntoResponse::into_response)
 }
 
 async fn write(api: &Api, request: Request, next: Next) -> Result<Response, Problem> {

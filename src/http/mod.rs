@@ -148,9 +148,6 @@ impl Api {
         router
             .fallback(unknown_route)
             .method_not_allowed_fallback(method_not_allowed)
-            .layer(middleware::from_fn_with_state(api.clone(), forward::to_leader))
-            .layer(middleware::from_fn_with_state(api.clone(), access::guard))
-            .layer(middleware::from_fn_with_state(api.clone(), origin::of_this_kitchen))
             .layer(middleware::from_fn_with_state(api.clone(), edge::edge))
             .with_state(api)
     }

@@ -5,12 +5,13 @@
 //! method, no header but content-type and the token's. Any other page can't read a thing, and what it would change is refused: a browser sends a form across
 //! origins without asking. Programs send no `Origin`, and are not concerned.
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::Api;
+use super::access;
 use super::problems::{Kind, Problem};
 
 /// What a page of another replica may do, and which headers of an answer it may read.
@@ -29,14 +30,16 @@ enum Page {
 }
 
 /// Lets requests of our own pages pass, and refuses what a foreign page would change.
-pub async fn of_this_kitchen(State(api): State<Api>, request: Request, next: Next) -> Response {
-    let Some(origin) = request.headers().get(header::ORIGIN).cloned() else { return next.run(request).await };
-    match whose(&api, &origin, request.headers()) {
-        Page::Own => next.run(request).await,
-        Page::Foreign if request.method().is_safe() => next.run(request).await,
+pub async fn of_this_kitchen(api: &Api, request: Request, next: Next) -> Response {
+    let Some(origin) = request.headers().get(header::ORIGIN).cloned() else {
+        return access::guard(api, request, next).await;
+    };
+    match whose(api, &origin, request.headers()) {
+        Page::Own => access::guard(api, request, next).await,
+        Page::Foreign if request.method().is_safe() => access::guard(api, request, next).await,
         Page::Foreign => Problem::new(Kind::ForeignOrigin, "open the page at the address of a member").into_response(),
         Page::OfMember if is_preflight(&request) => allow(origin, preflight()),
-        Page::OfMember => allow(origin, next.run(request).await),
+        Page::OfMember => allow(origin, access::guard(api, request, next).await),
     }
 }
 

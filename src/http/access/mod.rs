@@ -13,7 +13,7 @@ mod uses;
 
 use std::net::IpAddr;
 
-use axum::extract::{FromRequestParts, MatchedPath, Request, State};
+use axum::extract::{FromRequestParts, MatchedPath, Request};
 use axum::http::header::{AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
 use axum::middleware::Next;
@@ -24,6 +24,7 @@ use crate::kitchen::{Role, TokenHash, TokenId};
 use crate::web::Peer;
 
 use super::Api;
+use super::forward;
 use super::page;
 use super::problems::{Kind, Problem};
 
@@ -108,17 +109,17 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 }
 
 /// Stands before every route.
-pub async fn guard(State(api): State<Api>, mut request: Request, next: Next) -> Response {
+pub async fn guard(api: &Api, mut request: Request, next: Next) -> Response {
     // Whoever prints the headers from here on prints no secret.
     request
         .headers_mut()
         .iter_mut()
         .filter(|(name, _)| *name == AUTHORIZATION)
         .for_each(|(_, v)| v.set_sensitive(true));
-    match admit(&api, &request) {
+    match admit(api, &request) {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
-            next.run(request).await
+            forward::to_leader(api, request, next).await
         }
         Err(problem) => refuse(problem),
     }
