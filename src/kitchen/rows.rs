@@ -146,14 +146,14 @@ pub fn meta_key() -> Vec<u8> {
     key(RowKey::Meta, &0u8)
 }
 
-/// The rules that hold, from that row.
-pub fn rules_in(meta: &[u8]) -> Result<Rules, String> {
+/// The rules that hold, from that row. A kitchen without it has just begun.
+pub fn rules_in(meta: Option<&[u8]>) -> Result<Rules, String> {
     #[derive(Deserialize)]
     struct Said {
         #[serde(default)]
         rules: Rules,
     }
-    decode::<Said>(meta).map(|said| said.rules)
+    meta.map_or(Ok(Rules::FIRST), |meta| decode::<Said>(meta).map(|said| said.rules))
 }
 
 /// Calls a macro for every table with its row key.

@@ -113,7 +113,7 @@ impl Shelf {
     /// A copy has its name when it is whole and on disk.
     fn take(&self, now: SystemTime) -> io::Result<(PathBuf, Summary)> {
         let wall = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
-        let path = self.options.dir.join(self.name(wall));
+        let path = self.options.dir.join(file_name(&self.owner(), wall));
         let part = path.with_added_extension("part");
         self.node.back_up(CopyFile::create(&part)?)?.sync_all()?;
         let summary = verify(&part).map_err(io::Error::other)?;
@@ -122,15 +122,8 @@ impl Shelf {
         Ok((path, summary))
     }
 
-    /// Sorts by time: `main-street-node2-20260728T123456Z.backup`.
-    fn name(&self, wall: u64) -> String {
-        let time = rfc3339(wall);
-        let time: String = time.chars().take(19).filter(|c| !"-:".contains(*c)).collect();
-        format!("{}{time}Z.backup", self.prefix())
-    }
-
-    fn prefix(&self) -> String {
-        format!("{}-node{}-", self.node.options().cluster, self.node.node_id())
+    fn owner(&self) -> String {
+        format!("{}-node{}", self.node.options().cluster, self.node.node_id())
     }
 
     /// The copies that this replica took, the oldest first. What was not finished is removed.
@@ -139,7 +132,7 @@ impl Shelf {
         for entry in fs::read_dir(&self.options.dir)? {
             let path = entry?.path();
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            match name.strip_prefix(&self.prefix()) {
+            match name.strip_prefix(&format!("{}-", self.owner())) {
                 Some(rest) if rest.ends_with(".backup.part") => fs::remove_file(&path)?,
                 Some(rest) if rest.ends_with(".backup") => found.push(path),
                 _ => {}
@@ -148,6 +141,12 @@ impl Shelf {
         found.sort();
         Ok(found)
     }
+}
+
+/// Sorts by time: `main-street-node2-20260728T123456Z.backup`.
+pub fn file_name(owner: &str, wall: u64) -> String {
+    let time: String = rfc3339(wall).chars().take(19).filter(|c| !"-:".contains(*c)).collect();
+    format!("{owner}-{time}Z.backup")
 }
 
 /// A newest copy from the future is one of a clock that was wrong: it holds nothing up.
@@ -164,6 +163,11 @@ fn tell(newest: Option<SystemTime>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_copys_name_sorts_by_its_time() {
+        assert_eq!(file_name("main-street-node2", 1_785_242_096_000), "main-street-node2-20260728T123456Z.backup");
+    }
 
     #[test]
     fn the_next_copy_is_due_an_interval_after_the_newest_on_disk() {

@@ -63,7 +63,7 @@ fn open_directory(options: &Options, fatal: &Fatal) -> Result<Opened, Error> {
 /// The rules that the kitchen in this database goes by.
 fn rules(store: &Store) -> io::Result<Rules> {
     let meta = store.get(STATE, &rows::meta_key())?;
-    meta.map_or(Ok(Rules::FIRST), |row| rows::rules_in(&row).map_err(codec::invalid))
+    rows::rules_in(meta.as_deref()).map_err(codec::invalid)
 }
 
 /// Opens the database; without the end of its write-ahead log, if that is damaged and nobody was answered for it.

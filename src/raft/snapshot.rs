@@ -139,5 +139,5 @@ fn meta(store: &Store, view: &View<'_>) -> io::Result<SnapshotMeta> {
 /// The rules that held when the view was taken.
 fn rules(store: &Store, view: &View<'_>) -> io::Result<Rules> {
     let row = view.get_cf(store.cf(STATE), rows::meta_key()).map_err(io::Error::other)?;
-    row.map_or(Ok(Rules::FIRST), |row| rows::rules_in(&row).map_err(codec::invalid))
+    rows::rules_in(row.as_deref()).map_err(codec::invalid)
 }

@@ -11,7 +11,7 @@ use super::table::pairs;
 use super::{Failure, Out, Session, text};
 use crate::clock::wall_ms;
 use crate::config::Config;
-use crate::node;
+use crate::node::{self, backups::file_name};
 use crate::raft::backup;
 use crate::web::rfc3339;
 
@@ -61,7 +61,7 @@ pub async fn back_up(session: &Session, what: Backup, out: Out<'_>) -> Result<()
         }
     };
     let summary = backup::verify(&part)?;
-    let path = what.out.unwrap_or_else(|| PathBuf::from(name(&summary.kitchen, wall_ms())));
+    let path = what.out.unwrap_or_else(|| PathBuf::from(file_name(&summary.kitchen, wall_ms())));
     fs::rename(&part, &path).map_err(file)?;
     notes.iter().for_each(|note| eprintln!("brigade ctl: {note}"));
     let mut said = json!(summary);
@@ -117,13 +117,6 @@ fn unless_missing(error: io::Error) -> io::Result<()> {
     if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
 }
 
-/// `main-street-20260728T123456Z.backup`
-pub fn name(kitchen: &str, wall: u64) -> String {
-    let time: String =
-        rfc3339(wall).split('.').next().unwrap_or_default().chars().filter(|c| !"-:Z".contains(*c)).collect();
-    format!("{kitchen}-{time}Z.backup")
-}
-
 fn show(said: &Value) -> String {
     let wall = said["wall"].as_u64().map_or("-".to_owned(), rfc3339);
     pairs(&[
@@ -138,14 +131,4 @@ fn show(said: &Value) -> String {
         ("audit records", text(said, "/audit_records")),
         ("bytes", text(said, "/bytes")),
     ])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_copys_name_sorts_by_its_time() {
-        assert_eq!(name("main-street", 1_785_242_096_000), "main-street-20260728T123456Z.backup");
-    }
 }
