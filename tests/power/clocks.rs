@@ -9,9 +9,11 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use brigade::cli::local::Record;
+use brigade::protocol::Epoch;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use super::ears::Ears;
 use super::shim::Shim;
 use super::site::{Kitchen, wait_for};
 
@@ -146,15 +148,18 @@ fn hour(time: &Value) -> String {
     time.as_str().and_then(|t| t.get(..13)).unwrap_or_default().to_owned()
 }
 
-/// While it sleeps, the clock by which it reckons the age of its last acknowledgement stands still: on waking, its quorum lease looks new.
+/// While it sleeps, the clock by which it reckons the age of its last acknowledgement stands still: on waking, its quorum lease looks new,
+/// and heartbeats wait for it at the brokers of the others.
 #[test]
 fn a_leader_whose_machine_slept_gives_no_lease_when_it_wakes() {
     let mut dinner = Dinner::begin();
+    let ears = Ears::at(&dinner.kitchen.brokers(), "power");
     dinner.order(4);
     dinner.wait_for_fact("placed", 1);
     let leader = dinner.kitchen.leader();
-    let leases = |d: &Dinner| d.kitchen.get(leader, "/v1/cluster").body["tenure"]["leases_answered"].as_u64();
-    let before = leases(&dinner).expect("it answers");
+    let epoch = dinner.kitchen.get(leader, "/v1/cluster").body["tenure"]["epoch"].as_u64();
+    let epoch = Epoch(epoch.expect("it is in charge"));
+    wait_for("a lease of its tenure", || (ears.heard().leases_under(epoch) > 0).then_some(()));
     dinner.kitchen.nodes[&leader].signal(Signal::STOP);
     let asleep = Instant::now();
     let others: Vec<u64> = (1..=3).filter(|id| *id != leader).collect();
@@ -170,7 +175,9 @@ fn a_leader_whose_machine_slept_gives_no_lease_when_it_wakes() {
         (own["leader"].as_u64().is_some_and(|now| now != leader) && own["tenure"]["in_charge"] == false).then_some(())
     });
     dinner.ends_well();
-    let after = leases(&dinner).expect("it answers");
-    // Those that were not counted yet when it fell asleep; the heartbeats that waited for it are ten times as many.
-    assert!(after <= before + 5, "{} leases of a former leader", after - before);
+    // What was heard that late was sent when it slept already, and waited for it.
+    let surely_asleep = asleep + SLEEP / 3;
+    let heard = ears.heard();
+    assert!(heard.beats_after(surely_asleep) > 0, "no heartbeat waited for it");
+    assert_eq!(heard.late_leases_under(epoch, surely_asleep), Vec::<&_>::new());
 }

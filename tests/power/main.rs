@@ -6,6 +6,7 @@
 mod clocks;
 mod damage;
 mod disk;
+mod ears;
 mod full;
 mod image;
 mod ledger;
