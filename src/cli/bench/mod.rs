@@ -29,13 +29,14 @@ mod rows;
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::wall_ms;
 use crate::shutdown;
 use crate::web::rfc3339;
 pub use distribution::{Distribution, Spread};
@@ -129,6 +130,10 @@ struct Figures {
 
 /// Measures, and prints a table or JSON. What was started ends with it, also when it is told to stop in the middle.
 pub async fn run(args: Args) -> Result<()> {
+    // Before minutes of measuring.
+    if args.keep.as_deref().is_some_and(Path::exists) {
+        bail!("the folder to keep the kitchen's files in is there already: name one that is not");
+    }
     let stop = shutdown::on_signals()?;
     let measured = tokio::select! {
         measured = measure(&args, &stop) => measured?,
@@ -220,8 +225,7 @@ fn say(what: &str) {
 
 /// Something to look for in the logs, with the time.
 fn say_when(what: &str) {
-    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    eprintln!("{} {what}", rfc3339(since_1970.as_millis() as u64));
+    eprintln!("{} {what}", rfc3339(wall_ms()));
 }
 
 impl Figures {

@@ -47,9 +47,6 @@ pub(super) struct Dinner {
 impl Dinner {
     /// Opens the kitchen, with its files in this folder, and lets orders come.
     pub(super) async fn begin(keep: Option<&Path>, stop: &CancellationToken) -> Result<Self> {
-        if keep.is_some_and(Path::exists) {
-            bail!("the folder to keep this kitchen's files in is there already: name one that is not");
-        }
         let line = tempfile::NamedTempFile::with_suffix(".toml")?;
         std::fs::write(line.path(), large_line())?;
         let (line_path, keep) = (Some(line.path().to_owned()), keep.map(Path::to_owned));
