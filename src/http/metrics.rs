@@ -69,7 +69,7 @@ impl Page {
             "Ready orders, by whether they were ready when promised.",
             promises,
         );
-        let menu: Vec<crate::kitchen::Recipe> = kitchen.recipes().cloned().collect();
+        let menu = kitchen.recipes().collect();
         let limit = crate::kitchen::limit::steady_rate(&menu, kitchen.line()).map_or(0, |r| r.milli_per_hour / 1_000);
         self.gauge(
             "brigade_pizzas_per_hour",

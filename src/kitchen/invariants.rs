@@ -166,6 +166,9 @@ fn indexes_follow(k: &Kitchen) -> Result<(), String> {
     if again.queue != k.queue || again.active != k.active || again.announced != k.announced {
         return Err("queue, announced or active differ from what the rows give".to_owned());
     }
+    if again.ready_by_rate(&[]) != k.ready_by_rate(&[]) {
+        return Err("the work that waits first is remembered wrongly".to_owned());
+    }
     if again != *k {
         return Err("the rows give another kitchen".to_owned());
     }

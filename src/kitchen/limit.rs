@@ -4,8 +4,6 @@
 //! all occupancy of the stage with its transfers, and the m_k smallest tails (work after it), over m_k; and the longest single
 //! job. (Santos, Hunsucker and Deal, "Global lower bounds for flow shops with multiple processors", EJOR 80, 1995.)
 
-use std::borrow::Borrow;
-
 use super::{Kitchen, Millis, PizzaState, Recipe};
 
 /// So many of the pizzas that wait stand for all of them.
@@ -58,24 +56,73 @@ pub struct SteadyRate {
     pub gain_permille: u64,
 }
 
-/// How many executors of the stage that bounds the line, and how much work a mix of pizzas is for each stage.
-fn stages(mix: &[impl Borrow<Recipe>], line: Line) -> [(u32, Millis, Bottleneck); 3] {
-    let sum = |work: fn(&Recipe) -> Millis| mix.iter().map(|recipe| work(recipe.borrow())).sum();
-    [
-        (line.before, sum(|r| r.prep_ms + r.transfer_ms), Bottleneck::Prep),
-        (line.slots, sum(|r| r.bake_ms + 2 * r.transfer_ms), Bottleneck::Bake),
-        (line.after, sum(|r| r.transfer_ms + r.finish_ms), Bottleneck::Finish),
-    ]
+/// How much work some pizzas are for each stage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mix {
+    pizzas: u64,
+    prep_ms: Millis,
+    bake_ms: Millis,
+    finish_ms: Millis,
+    longest_ms: Millis,
+}
+
+impl Mix {
+    /// How many they are.
+    pub fn pizzas(&self) -> u64 {
+        self.pizzas
+    }
+
+    /// These and others together.
+    pub fn add(&mut self, others: Self) {
+        self.pizzas += others.pizzas;
+        self.prep_ms += others.prep_ms;
+        self.bake_ms += others.bake_ms;
+        self.finish_ms += others.finish_ms;
+        self.longest_ms = self.longest_ms.max(others.longest_ms);
+    }
+
+    /// The work of the longest of them; None if there are none.
+    pub fn longest_ms(&self) -> Option<Millis> {
+        (self.pizzas > 0).then_some(self.longest_ms)
+    }
+
+    fn stages(&self, line: Line) -> [(u32, Millis, Bottleneck); 3] {
+        [
+            (line.before, self.prep_ms, Bottleneck::Prep),
+            (line.slots, self.bake_ms, Bottleneck::Bake),
+            (line.after, self.finish_ms, Bottleneck::Finish),
+        ]
+    }
+}
+
+impl<'r> Extend<&'r Recipe> for Mix {
+    fn extend<I: IntoIterator<Item = &'r Recipe>>(&mut self, recipes: I) {
+        for recipe in recipes {
+            self.pizzas += 1;
+            self.prep_ms += recipe.prep_ms + recipe.transfer_ms;
+            self.bake_ms += recipe.bake_ms + 2 * recipe.transfer_ms;
+            self.finish_ms += recipe.transfer_ms + recipe.finish_ms;
+            self.longest_ms = self.longest_ms.max(recipe.work_ms());
+        }
+    }
+}
+
+impl<'r> FromIterator<&'r Recipe> for Mix {
+    fn from_iter<I: IntoIterator<Item = &'r Recipe>>(recipes: I) -> Self {
+        let mut mix = Self::default();
+        mix.extend(recipes);
+        mix
+    }
 }
 
 /// The steady rate X* of a mix of pizzas: the smallest of executors over mean occupancy, over all stages. None for no pizzas, or a line
 /// that lacks a stage.
-pub fn steady_rate(mix: &[impl Borrow<Recipe>], line: Line) -> Option<SteadyRate> {
+pub fn steady_rate(mix: &Mix, line: Line) -> Option<SteadyRate> {
     let rate = |line: Line| {
         let of = |(m, work, stage): (u32, Millis, Bottleneck)| {
-            (work > 0).then(|| (u64::from(m) * mix.len() as u64 * 3_600_000_000 / work, stage))
+            (work > 0).then(|| (u64::from(m) * mix.pizzas * 3_600_000_000 / work, stage))
         };
-        stages(mix, line).into_iter().filter_map(of).min_by_key(|(rate, _)| *rate)
+        mix.stages(line).into_iter().filter_map(of).min_by_key(|(rate, _)| *rate)
     };
     let (milli_per_hour, bottleneck) = rate(line).filter(|(rate, _)| *rate > 0)?;
     let mut wider = line;
@@ -142,8 +189,8 @@ impl Kitchen {
     /// What the line could keep up for what waits, as far as a pass of the schedule looks, or for the menu when nothing waits.
     pub fn present_limit(&self) -> Option<SteadyRate> {
         let waiting = self.pizzas.values().filter(|p| p.state == PizzaState::Queued).take(MIX_MAX);
-        let mut mix: Vec<&Recipe> = waiting.filter_map(|p| self.recipes.get(&p.recipe)).collect();
-        if mix.is_empty() {
+        let mut mix: Mix = waiting.filter_map(|p| self.recipes.get(&p.recipe)).collect();
+        if mix.pizzas == 0 {
             mix = self.recipes.values().collect();
         }
         steady_rate(&mix, self.line())
@@ -171,7 +218,7 @@ mod tests {
 
     #[test]
     fn one_more_of_the_scarcest_gives_more_until_another_stage_is_scarce() {
-        let mix = built_in_menu();
+        let mix = built_in_menu().iter().collect();
         let rate = |before, slots, after| steady_rate(&mix, Line { before, slots, after }).unwrap();
         let ovens = rate(4, 2, 4);
         assert_eq!((ovens.bottleneck, ovens.gain_permille), (Bottleneck::Bake, 500));
@@ -179,7 +226,7 @@ mod tests {
         assert_eq!(ovens.milli_per_hour, 36_000);
         let robots = rate(1, 10, 4);
         assert_eq!((robots.bottleneck, robots.gain_permille), (Bottleneck::Prep, 1_000));
-        assert_eq!(steady_rate(&[] as &[Recipe], Line { before: 1, slots: 1, after: 1 }), None);
+        assert_eq!(steady_rate(&Mix::default(), Line { before: 1, slots: 1, after: 1 }), None);
         assert_eq!(steady_rate(&mix, Line { before: 1, slots: 0, after: 1 }), None);
     }
 

@@ -37,6 +37,7 @@ pub mod orders;
 pub mod outbox;
 pub mod outcome;
 pub mod pizza;
+mod queue;
 pub mod recipe;
 pub mod refusal;
 pub mod remake;
@@ -83,6 +84,7 @@ pub use status::KitchenStatus;
 pub use vocabulary::{Action, DeviceKind, Verdict};
 
 use feed::Outcome as FeedOutcome;
+use queue::Queue;
 use rows::RowKey;
 use schedule::QueueKey;
 use table::Table;
@@ -214,9 +216,9 @@ pub struct Kitchen {
     /// Who may use the API.
     tokens: Table<TokenId, Token>,
     /// Pizzas to begin, by urgency. Derived from `pizzas` and `orders`.
-    queue: BTreeSet<QueueKey>,
+    queue: Queue,
     /// Pizzas of the backend's orders that it does not know to be about to begin. Derived likewise.
-    unannounced: BTreeSet<QueueKey>,
+    unannounced: Queue,
     /// Pizzas of those that it was told of, and has not acknowledged. Derived likewise.
     announced: BTreeSet<QueueKey>,
     /// Pizzas begun and not packed, with their states. Derived from `pizzas`.
@@ -311,6 +313,8 @@ impl Kitchen {
             return Ok(Reply::Unchanged);
         }
         self.recipes.insert(recipe.id.clone(), Recipe { version, ..recipe.clone() });
+        self.queue.recipes_changed();
+        self.unannounced.recipes_changed();
         self.event(Event::RecipeChanged { recipe: recipe.id.to_string(), version });
         Ok(Reply::Done)
     }

@@ -29,19 +29,20 @@ impl Kitchen {
     pub(super) fn add_order(&mut self, new: &NewOrder, assignment: Option<Assignment>) {
         let now = self.meta.now;
         let mut order = self.new_order(new, assignment);
+        let mut pizzas = Vec::with_capacity(new.items.len());
         for (item, recipe) in new.items.iter().enumerate() {
             let id = PizzaId { order: order.number, item: item as u16, generation: 0 };
-            order.pizzas.push(id);
             let work_ms = self.recipes.get(recipe).map_or(0, super::Recipe::work_ms);
-            self.add_pizza(Pizza::new(id, &order, recipe.clone(), work_ms, now));
+            order.pizzas.push(id);
+            pizzas.push(Pizza::new(id, &order, recipe.clone(), work_ms, now));
         }
-        let pizzas = order.items.len() as u32;
-        self.event(Event::OrderAccepted { order: order.id.clone(), pizzas, source: order.source });
+        let count = pizzas.len() as u32;
+        self.event(Event::OrderAccepted { order: order.id.clone(), pizzas: count, source: order.source });
         self.tell_of(&order);
-        let pizzas = order.pizzas.clone();
+        // Before its pizzas: for what they wait, the order says.
         self.orders.insert(order.id.clone(), order);
-        for pizza in pizzas.iter().filter_map(|p| self.pizzas.get(p).cloned()).collect::<Vec<_>>() {
-            self.index_pizza(&pizza);
+        for pizza in pizzas {
+            self.add_pizza(pizza);
         }
     }
 

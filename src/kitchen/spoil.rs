@@ -32,8 +32,8 @@ impl Kitchen {
 
     fn forget_waiting(&mut self, pizza: &Pizza) {
         let key = queue_key(pizza);
-        self.queue.remove(&key);
-        self.unannounced.remove(&key);
+        self.queue.remove(key);
+        self.unannounced.remove(key);
         self.announced.remove(&key);
     }
 
@@ -45,8 +45,8 @@ impl Kitchen {
             match self.orders.get(&pizza.order).map_or(Waiting::ToBegin, Order::waiting) {
                 Waiting::ToBegin => self.queue.insert(key),
                 Waiting::ToBeAnnounced => self.unannounced.insert(key),
-                Waiting::ToBeCleared => self.announced.insert(key),
-            };
+                Waiting::ToBeCleared => drop(self.announced.insert(key)),
+            }
         }
         match pizza.state {
             PizzaState::Queued | PizzaState::Packed => self.active.remove(&pizza.id),

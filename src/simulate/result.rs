@@ -151,7 +151,7 @@ impl Tally {
             plan.arrivals.iter().flat_map(|a| &a.items).filter_map(|id| Some((*recipes.get(id)?).clone())).collect();
         let line = limits_of(plan);
         let (lower_bound_ms, by) = bound_of(plan, &recipes).map_or((0, "nothing"), |(ms, by)| (ms, by.as_str()));
-        let steady = steady_rate(&asked, line);
+        let steady = steady_rate(&asked.iter().collect(), line);
         let first = plan.arrivals.iter().map(|a| a.at).min().unwrap_or(0);
         let makespan_ms = self.last_packed.saturating_sub(first);
         let packed = kitchen.meta().packed;

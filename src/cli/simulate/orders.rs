@@ -86,5 +86,5 @@ impl Orders {
 /// What a line can keep up, in pizzas an hour.
 fn limit_per_hour(mix: &[Recipe], line: LinePlan) -> f64 {
     let line = Line { before: line.before, slots: line.ovens * line.slots_per_oven, after: line.after };
-    steady_rate(mix, line).map_or(0.0, |rate| rate.milli_per_hour as f64 / 1_000.0)
+    steady_rate(&mix.iter().collect(), line).map_or(0.0, |rate| rate.milli_per_hour as f64 / 1_000.0)
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::kitchen::limit::{Line, lower_bound, steady_rate};
+use crate::kitchen::limit::{Line, Mix, lower_bound, steady_rate};
 use crate::kitchen::status::Capacity;
 use crate::kitchen::{Kitchen, Millis, PizzaState, Recipe, RecipeId};
 
@@ -155,9 +155,9 @@ impl Backlog {
 
     /// What the line makes and could make.
     pub fn rate(&self) -> Option<RateView> {
-        let mut mix = self.pizzas();
-        if mix.is_empty() {
-            mix = self.recipes.values().cloned().collect();
+        let mut mix: Mix = self.queued.iter().filter_map(|id| self.recipes.get(id)).collect();
+        if mix.pizzas() == 0 {
+            mix = self.recipes.values().collect();
         }
         let limit = steady_rate(&mix, self.line)?;
         let per_hour = |milli: u64| milli as f64 / 1_000.0;

@@ -6,13 +6,13 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use crate::kitchen::ids::{Millis, RecipeId};
-use crate::kitchen::limit::steady_rate;
+use crate::kitchen::limit::{Mix, steady_rate};
 use crate::kitchen::pizza::{Pizza, PizzaState};
 use crate::kitchen::recipe::Recipe;
 use crate::kitchen::{Action, Kitchen, PizzaId};
 
+use super::QueueKey;
 use super::plan::{Pacing, Plan, Wish};
-use super::{LOOK_AHEAD, QueueKey};
 
 /// So many pizzas ahead are planned one by one.
 const PLANNED_AHEAD: usize = 400;
@@ -44,7 +44,7 @@ impl Kitchen {
 
     /// All that wait, the most urgent first, whatever they wait for.
     fn waiting_keys(&self) -> BTreeSet<QueueKey> {
-        self.queue.iter().chain(&self.unannounced).chain(&self.announced).copied().collect()
+        self.queue.iter().chain(self.unannounced.iter()).chain(&self.announced).copied().collect()
     }
 
     fn forecast(&self, pacing: Pacing, ahead: &[&Pizza], own: &[&Recipe]) -> Option<Millis> {
@@ -63,12 +63,11 @@ impl Kitchen {
 
     /// How long from now until so many more pizzas are done, by the rate that the line can keep up: quick to reckon, however much is open.
     pub(in crate::kitchen) fn ready_by_rate(&self, items: &[RecipeId]) -> Option<Millis> {
-        let own = items.iter().filter_map(|id| self.recipes.get(id));
-        let some = self.queue.iter().take(LOOK_AHEAD).chain(self.unannounced.iter().take(LOOK_AHEAD));
-        let waiting = some.filter_map(|k| self.recipes.get(&self.pizzas.get(&k.2)?.recipe));
-        let mix: Vec<&Recipe> = own.chain(waiting).collect();
-        let rate = steady_rate(&mix, self.line())?;
-        let longest = mix.iter().map(|recipe| recipe.work_ms()).max()?;
+        let recipe_of = |pizza| self.recipes.get(&self.pizzas.get(&pizza)?.recipe);
+        let mut mix = self.queue.first_work(recipe_of);
+        mix.add(self.unannounced.first_work(recipe_of));
+        mix.extend(items.iter().filter_map(|id| self.recipes.get(id)));
+        let (rate, longest) = (steady_rate(&mix, self.line())?, mix.longest_ms()?);
         let pizzas = u64::from(self.meta.open_pizzas) + items.len() as u64;
         Some(longest + (pizzas - 1) * 3_600_000_000 / rate.milli_per_hour)
     }
@@ -137,9 +136,9 @@ impl Forecast<'_> {
 
     /// Nothing is free before this work is done.
     fn wait_for_work_of(&mut self, far: &[&Pizza]) {
-        let mix: Vec<&Recipe> = far.iter().filter_map(|p| self.kitchen.recipes.get(&p.recipe)).collect();
+        let mix: Mix = far.iter().filter_map(|p| self.kitchen.recipes.get(&p.recipe)).collect();
         let Some(rate) = steady_rate(&mix, self.kitchen.line()) else { return };
-        let span = mix.len() as u64 * 3_600_000_000 / rate.milli_per_hour;
+        let span = mix.pizzas() * 3_600_000_000 / rate.milli_per_hour;
         self.robots.iter_mut().for_each(|at| *at += span);
         self.plan.slots.iter_mut().for_each(|slot| slot.free_at += span);
     }

@@ -25,7 +25,7 @@ use super::report::Content;
 use super::{Device, Kitchen};
 
 /// How many waiting pizzas a pass looks at.
-const LOOK_AHEAD: usize = 64;
+pub(in crate::kitchen) const LOOK_AHEAD: usize = 64;
 
 /// A pass that found nothing to begin yet is repeated after so long at the earliest: what is waited for may move along with the clock, and
 /// each repetition is an entry of the log.
