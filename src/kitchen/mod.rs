@@ -85,7 +85,6 @@ pub use vocabulary::{Action, DeviceKind, Verdict};
 
 use feed::Outcome as FeedOutcome;
 use queue::Queue;
-use rows::RowKey;
 use schedule::QueueKey;
 use table::Table;
 
@@ -96,13 +95,13 @@ pub struct Applied {
     pub reply: Reply,
     /// For observers.
     pub events: Vec<Event>,
-    /// Rows of the state that changed.
+    /// Rows of the state that changed, but the first one, which every entry changes: see `Kitchen::first_row`.
     pub rows: Vec<Row>,
     /// Rows of the archive that changed.
     pub archive: Vec<Row>,
 }
 
-/// What is neither order, pizza nor device. Written with every entry, so it is small.
+/// What is neither order, pizza nor device: the first row. Every entry changes it, so it is small.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Meta {
     /// By which rules apply works.
@@ -367,9 +366,5 @@ impl Kitchen {
 
     fn zone_held(&self, zone: &str) -> bool {
         self.meta.held_zones.contains("") || self.meta.held_zones.contains(zone)
-    }
-
-    fn touched_meta(&mut self) -> (RowKey, Vec<u8>) {
-        (RowKey::Meta, rows::encode(&self.meta))
     }
 }

@@ -175,10 +175,14 @@ macro_rules! each_table {
 }
 
 impl Kitchen {
-    /// The rows that the last entry touched.
+    /// The row that every entry changes. It is not among `Applied::rows`: who writes many entries at once writes its last state alone.
+    pub fn first_row(&self) -> Row {
+        Row { key: meta_key(), value: Some(encode(&self.meta)) }
+    }
+
+    /// The other rows that the last entry touched.
     pub(super) fn drain_rows(&mut self) -> Vec<Row> {
-        let (meta_key, meta) = self.touched_meta();
-        let mut rows = vec![Row { key: key(meta_key, &0u8), value: Some(meta) }];
+        let mut rows = Vec::new();
         macro_rules! drain {
             ($table:ident, $field:ident) => {
                 for (k, row) in self.$field.drain_touched() {

@@ -36,7 +36,8 @@ impl Digest {
     /// The digest of an entry that was just applied to this kitchen.
     pub(crate) fn of(index: u64, applied: &Applied, kitchen: &Kitchen) -> Self {
         let mut hasher = crc32fast::Hasher::new();
-        for Row { key, value } in applied.rows.iter().chain(&applied.archive) {
+        let first = kitchen.first_row();
+        for Row { key, value } in [&first].into_iter().chain(&applied.rows).chain(&applied.archive) {
             hasher.update(key);
             hasher.update(value.as_deref().unwrap_or(b"deleted"));
         }

@@ -46,7 +46,7 @@ pub(crate) struct StateMachine {
 /// What the entries of one batch did, until it is written.
 struct Batch<'a> {
     rows: WriteBatch,
-    /// The kitchen's rows, of which only the last state is written: every entry touches the first one.
+    /// The kitchen's rows, of which only the last state is written.
     state: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     /// Bytes in `state`, with those that were replaced.
     state_bytes: usize,
@@ -126,6 +126,9 @@ impl StateMachine {
 
     /// Written first, answered then.
     fn commit(&mut self, mut batch: Batch<'_>) -> io::Result<()> {
+        if batch.stamp.is_some() {
+            batch.touch(vec![self.replica.kitchen().first_row()]);
+        }
         for (key, value) in &batch.state {
             self.put_row(&mut batch.rows, STATE, key, value.as_deref());
         }

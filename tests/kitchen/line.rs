@@ -28,6 +28,7 @@ impl Replica {
     /// Applies an entry and writes its rows.
     pub fn apply(&mut self, index: u64, entry: &Entry) -> Applied {
         let applied = self.kitchen.apply(index, entry, &self.archive);
+        rows::write(&mut self.written, &[self.kitchen.first_row()]);
         rows::write(&mut self.written, &applied.rows);
         rows::write(&mut self.archive, &applied.archive);
         applied
@@ -228,7 +229,7 @@ impl Line {
             self.fault("the rows written so far are not the kitchen's rows".to_owned());
         }
         if let Some(third) = &mut self.third
-            && third.apply(self.index, entry) != *applied
+            && (third.apply(self.index, entry) != *applied || third.kitchen.meta() != self.main.kitchen.meta())
         {
             self.fault("the replica that was made from rows differs".to_owned());
         }

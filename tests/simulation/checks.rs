@@ -5,7 +5,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use brigade::device::{Notice, Output};
 use brigade::history::DeviceFact;
-use brigade::kitchen::{Applied, CommandResult, DeviceId, Epoch, Event, InstructionId, Millis, OrderStatus, Question};
+use brigade::kitchen::{
+    Applied, CommandResult, DeviceId, Epoch, Event, InstructionId, Millis, OrderStatus, Question, Row,
+};
 use brigade::protocol::{Attempt, Cmd, Leader, Leaf, Lease, Message, Op, TaskStart, decode};
 
 use crate::proofs::Proofs;
@@ -43,10 +45,10 @@ pub struct Checks {
     pub burnt: u32,
 }
 
-/// A digest of all that an entry did.
-pub fn digest(applied: &Applied) -> u64 {
+/// A digest of all that an entry did, and of the row that every entry changes.
+pub fn digest(applied: &Applied, first: &Row) -> u64 {
     let mut hasher = DefaultHasher::new();
-    for row in applied.rows.iter().chain(&applied.archive) {
+    for row in [first].into_iter().chain(&applied.rows).chain(&applied.archive) {
         row.key.hash(&mut hasher);
         row.value.hash(&mut hasher);
     }
