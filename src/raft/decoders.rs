@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use openraft::raft::{AppendEntriesRequest, TransferLeaderRequest, VoteRequest};
 use proptest::prelude::*;
@@ -49,8 +49,13 @@ fn entries() -> Vec<LogEntry> {
     ];
     let entry = |(n, command): (u64, Command)| {
         let epoch = (n > 1).then(|| Epoch::new(1, 1));
-        let payload =
-            openraft::EntryPayload::Normal(Proposal(Entry { at: 5_000, wall: 9, epoch, asked: None, command }));
+        let payload = openraft::EntryPayload::Normal(Proposal(Arc::new(Entry {
+            at: 5_000,
+            wall: 9,
+            epoch,
+            asked: None,
+            command,
+        })));
         LogEntry { log_id: log_id(n), payload }
     };
     let blank = LogEntry { log_id: log_id(9), payload: openraft::EntryPayload::Blank };

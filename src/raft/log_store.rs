@@ -1,7 +1,7 @@
 //! The Raft log and the vote, as openraft writes and reads them.
 //!
-//! An append is written at once (so that it can be read and sent to followers) and answered by `writer` after the sync. Nothing
-//! here syncs by itself, and nothing here is called but by openraft.
+//! An append is written at once (so that it can be read and sent to followers) and answered by `writer` after the sync. What was
+//! written last is read from memory (`tail`). Nothing here syncs by itself, and nothing here is called but by openraft.
 
 use std::fmt::Debug;
 use std::io;
@@ -16,6 +16,7 @@ use rocksdb::{IteratorMode, ReadOptions, WriteBatch};
 use super::codec::{decode, encode, invalid};
 use super::identity::VoteSeen;
 use super::store::{LOG, Store, key};
+use super::tail::Tail;
 use super::types::{LogEntry, LogId, Types, Vote};
 use super::writer::{Job, Writer};
 
@@ -26,6 +27,7 @@ pub(crate) struct LogStore {
     writer: Writer,
     /// The first index that is not purged. Reads start here, so that they never walk over the tombstones of purges.
     first: Arc<AtomicU64>,
+    tail: Arc<Tail>,
 }
 
 impl LogStore {
@@ -33,7 +35,7 @@ impl LogStore {
     pub fn new(store: Arc<Store>, writer: Writer) -> io::Result<Self> {
         let purged: Option<LogId> = store.meta(key::PURGED)?;
         let first = AtomicU64::new(purged.map_or(0, |id| id.index + 1));
-        Ok(Self { store, writer, first: Arc::new(first) })
+        Ok(Self { store, writer, first: Arc::new(first), tail: Arc::default() })
     }
 
     fn first(&self) -> u64 {
@@ -48,6 +50,9 @@ impl LogStore {
         let from = from.max(self.first());
         if from >= to {
             return Ok(vec![]);
+        }
+        if let Some(entries) = self.tail.read(from, to) {
+            return Ok(entries);
         }
         let mut entries: Vec<LogEntry> = Vec::with_capacity((to - from).min(1024) as usize);
         for row in self.store.scan(LOG, log_key(from).to_vec(), Some(log_key(to).to_vec())) {
@@ -131,16 +136,18 @@ impl RaftLogStorage<Types> for LogStore {
         I::IntoIter: OptionalSend,
     {
         let mut batch = WriteBatch::default();
-        let mut last = None;
+        let mut written = Vec::new();
         for entry in entries {
-            batch.put_cf(self.store.cf(LOG), log_key(entry.log_id.index), encode(&entry));
-            last = Some(entry.log_id.index);
+            let record = encode(&entry);
+            batch.put_cf(self.store.cf(LOG), log_key(entry.log_id.index), &record);
+            written.push((entry, record.len()));
         }
-        let Some(last) = last else {
+        let Some(last) = written.last().map(|(entry, _)| entry.log_id.index) else {
             callback.io_completed(Ok(()));
             return Ok(());
         };
         self.store.write(batch)?;
+        self.tail.push(written);
         self.writer.submit(Job::Append(last, callback));
         Ok(())
     }
@@ -151,7 +158,9 @@ impl RaftLogStorage<Types> for LogStore {
         let mut batch = WriteBatch::default();
         batch.delete_range_cf(self.store.cf(LOG), log_key(keep.map_or(0, |index| index + 1)), log_key(u64::MAX));
         // No sync: what replaces these entries comes later in the same write-ahead log, and is synced.
-        self.store.write(batch)
+        self.store.write(batch)?;
+        self.tail.truncate_after(keep);
+        Ok(())
     }
 
     async fn purge(&mut self, log_id: LogId) -> io::Result<()> {

@@ -42,6 +42,7 @@ mod space;
 mod state_machine;
 mod status;
 mod store;
+mod tail;
 mod types;
 mod wire;
 mod writer;

@@ -103,8 +103,8 @@ impl RaftNode {
         if needs > rules && self.is_leading() {
             return Err(ProposeError::RulesTooOld { needs, rules });
         }
-        let mut entry = Entry { at: 0, wall: 0, epoch, asked, command };
-        let (bytes, bytes_max) = (codec::encode(&entry).len(), Options::COMMAND_BYTES_MAX);
+        let mut entry = Arc::new(Entry { at: 0, wall: 0, epoch, asked, command });
+        let (bytes, bytes_max) = (codec::encode(&*entry).len(), Options::COMMAND_BYTES_MAX);
         if bytes > bytes_max {
             return Err(ProposeError::TooLarge { bytes, bytes_max });
         }
@@ -113,7 +113,7 @@ impl RaftNode {
         }
         let (mut pause, mut tries) = (Duration::from_millis(RETRY_MS), 0);
         loop {
-            (entry.at, entry.wall) = (self.now(), wall_ms());
+            self.stamp(&mut entry);
             let written = timeout_at(limit, self.raft().client_write(Proposal(entry.clone()))).await;
             let error = match written {
                 Err(_) => return Err(ProposeError::Unknown),
@@ -133,9 +133,14 @@ impl RaftNode {
         }
     }
 
-    /// A defect: somebody is told that an order is accepted, and nobody has stored it.
-    fn answer_too_early(&self, mut entry: Entry) -> Proposed {
+    fn stamp(&self, entry: &mut Arc<Entry>) {
+        let entry = Arc::make_mut(entry);
         (entry.at, entry.wall) = (self.now(), wall_ms());
+    }
+
+    /// A defect: somebody is told that an order is accepted, and nobody has stored it.
+    fn answer_too_early(&self, mut entry: Arc<Entry>) -> Proposed {
+        self.stamp(&mut entry);
         let (raft, index) = (self.raft().clone(), self.applied_index());
         tokio::spawn(async move { drop(raft.client_write(Proposal(entry)).await) });
         let reply = Reply::Placed { number: index + 1, created: true };

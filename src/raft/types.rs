@@ -34,10 +34,10 @@ pub struct Peer {
     pub api: String,
 }
 
-/// A kitchen entry on its way into the log.
+/// A kitchen entry on its way into the log, to the followers, and into the kitchen: one for all.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct Proposal(pub Entry);
+pub(crate) struct Proposal(pub Arc<Entry>);
 
 impl fmt::Display for Proposal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
