@@ -17,6 +17,27 @@ pub(crate) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
     bytes
 }
 
+/// How many bytes `encode` would give.
+pub(crate) fn encoded_len<T: Serialize>(value: &T) -> usize {
+    let mut count = Count(1);
+    rmp_serde::encode::write_named(&mut count, value).expect("our records hold only what MessagePack can express");
+    count.0
+}
+
+/// Takes bytes, and keeps their number.
+struct Count(usize);
+
+impl io::Write for Count {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// The record that these bytes hold.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> io::Result<T> {
     match bytes.split_first() {

@@ -58,6 +58,7 @@ pub(super) struct Inner {
     /// Woken when a candidate was refused because this node has more of the log.
     has_more: Notify,
     sleep: SleepGuard,
+    space: space::LastAsked,
     fatal: Fatal,
 }
 
@@ -100,6 +101,7 @@ impl RaftNode {
             status,
             has_more: Notify::new(),
             sleep,
+            space: space::LastAsked::default(),
             fatal,
         };
         let inner = Arc::new(inner);
@@ -271,6 +273,10 @@ impl RaftNode {
 
     pub(super) fn has_more(&self) -> &Notify {
         &self.0.has_more
+    }
+
+    pub(super) fn space_asked(&self) -> &space::LastAsked {
+        &self.0.space
     }
 
     pub(super) fn is_stopped(&self) -> bool {

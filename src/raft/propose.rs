@@ -104,7 +104,7 @@ impl RaftNode {
             return Err(ProposeError::RulesTooOld { needs, rules });
         }
         let mut entry = Arc::new(Entry { at: 0, wall: 0, epoch, asked, command });
-        let (bytes, bytes_max) = (codec::encode(&*entry).len(), Options::COMMAND_BYTES_MAX);
+        let (bytes, bytes_max) = (codec::encoded_len(&*entry), Options::COMMAND_BYTES_MAX);
         if bytes > bytes_max {
             return Err(ProposeError::TooLarge { bytes, bytes_max });
         }

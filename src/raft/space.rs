@@ -1,15 +1,37 @@
 //! How much room is left on the disk of the data directory: the early alarm. A database whose disk is full can't go on, so the program
 //! stops taking orders before that, and goes on finishing.
 //!
-//! Asked anew each time; nothing here decides, and nothing here is an error: a file system that does not tell is not called low.
+//! Nothing here decides, and nothing here is an error: a file system that does not tell is not called low.
 
-use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, Weak};
+use std::time::{Duration, Instant};
 
 use super::node::{Inner, RaftNode};
 
 /// How often a change is looked for, to be logged.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// Asked anew after so long: thousands of orders a second need not ask each, and in so short a time nobody fills what must be left free.
+const KNOWN_FOR: Duration = Duration::from_millis(50);
+
+/// What was asked last, and when.
+#[derive(Debug, Default)]
+pub(super) struct LastAsked(Mutex<Option<(Instant, Option<u64>)>>);
+
+impl LastAsked {
+    /// The answer of a moment ago, or else a new one.
+    fn or_ask(&self, ask: impl FnOnce() -> Option<u64>) -> Option<u64> {
+        let mut last = self.0.lock().expect("nothing panics while it holds this lock");
+        match *last {
+            Some((at, told)) if at.elapsed() < KNOWN_FOR => told,
+            _ => {
+                let told = ask();
+                *last = Some((Instant::now(), told));
+                told
+            }
+        }
+    }
+}
 
 /// Room on the disk, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,10 +50,12 @@ impl Space {
 }
 
 impl RaftNode {
-    /// The room that is left now.
+    /// The room that is left now, or was a moment ago.
     pub fn space(&self) -> Space {
-        let told = rustix::fs::statvfs(&self.options().data_dir);
-        let free_bytes = told.ok().map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize));
+        let free_bytes = self.space_asked().or_ask(|| {
+            let told = rustix::fs::statvfs(&self.options().data_dir);
+            told.ok().map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize))
+        });
         Space { free_bytes, free_min_bytes: self.options().free_min_bytes }
     }
 }
