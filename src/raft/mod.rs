@@ -3,7 +3,7 @@
 //! `RaftNode` is what other layers see: start it, propose commands, read the kitchen, watch. This is the only place that names
 //! openraft and rocksdb. It knows the kitchen's interface and never what a command means (but TakeCharge, whose fields it fills).
 //!
-//! Writing: `propose` → openraft → `log_store` (written) → `writer` (synced) → majority → `state_machine` (applied, one batch)
+//! Writing: `propose` → `group` → openraft → `log_store` (written) → `writer` (synced) → majority → `state_machine` (applied, one batch)
 //! → answer. Starting: `open` → `identity` → `store` → `install` (what a crash cut short) → openraft → `server`.
 
 mod archive;
@@ -15,6 +15,7 @@ mod disks;
 mod error;
 mod events;
 mod fatal;
+mod group;
 mod identity;
 mod install;
 mod last_resort;

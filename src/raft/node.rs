@@ -21,6 +21,7 @@ use super::disks::Disks;
 use super::error::{Error, EventsError};
 use super::events;
 use super::fatal::Fatal;
+use super::group::Group;
 use super::last_resort;
 use super::network::Network;
 use super::open::{self, Opened};
@@ -58,6 +59,7 @@ pub(super) struct Inner {
     /// Woken when a candidate was refused because this node has more of the log.
     has_more: Notify,
     sleep: SleepGuard,
+    group: Arc<Group>,
     space: space::LastAsked,
     fatal: Fatal,
 }
@@ -101,6 +103,7 @@ impl RaftNode {
             status,
             has_more: Notify::new(),
             sleep,
+            group: Arc::default(),
             space: space::LastAsked::default(),
             fatal,
         };
@@ -273,6 +276,10 @@ impl RaftNode {
 
     pub(super) fn has_more(&self) -> &Notify {
         &self.0.has_more
+    }
+
+    pub(super) fn group(&self) -> &Arc<Group> {
+        &self.0.group
     }
 
     pub(super) fn space_asked(&self) -> &space::LastAsked {

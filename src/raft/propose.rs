@@ -114,10 +114,10 @@ impl RaftNode {
         let (mut pause, mut tries) = (Duration::from_millis(RETRY_MS), 0);
         loop {
             self.stamp(&mut entry);
-            let written = timeout_at(limit, self.raft().client_write(Proposal(entry.clone()))).await;
+            let written = timeout_at(limit, self.group().write(self.raft(), entry.clone())).await;
             let error = match written {
                 Err(_) => return Err(ProposeError::Unknown),
-                Ok(Ok(response)) => return proposed(response.log_id.index, response.data),
+                Ok(Ok(response)) => return proposed(response.log_id.index, response.response),
                 Ok(Err(error)) => error,
             };
             let refused = self.refused(error)?;

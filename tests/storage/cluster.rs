@@ -1,7 +1,8 @@
 //! Elections, replication, restarts, and what a follower or a leader without majority says.
 
-use brigade::kitchen::Epoch;
+use brigade::kitchen::{Command, Epoch, Reply};
 use brigade::raft::{ProposeError, Role};
+use futures::FutureExt;
 
 use super::support::{Cluster, command, wait_for};
 
@@ -46,6 +47,28 @@ async fn a_restart_of_all_brings_back_the_same_state() {
     cluster.applied(index).await;
     assert!(leader.gap_measured());
     assert!(leader.now() >= before.now());
+    cluster.stop_all().await;
+}
+
+/// What is proposed in the same moment goes into the log as one write.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_who_propose_at_once_each_is_told_of_his_own() {
+    let mut cluster = Cluster::start(1, |_| ()).await;
+    let node = cluster.node(1).clone();
+    let hold = |zone: usize| Command::HoldZone { zone: format!("zone-{zone}"), held: true, actor: "ann".to_owned() };
+    let gave_up = node.propose(hold(1_000), None).now_or_never();
+    assert!(gave_up.is_none(), "nobody waits for it any more");
+    let twice = (0..200).map(|n| node.propose(hold(n / 2), None));
+    let answered = futures::future::join_all(twice).await.into_iter().map(|proposed| proposed.unwrap());
+    let (mut last, mut replies) = (0, Vec::new());
+    for proposed in answered {
+        assert!(proposed.index > last, "in the order in which they were proposed");
+        last = proposed.index;
+        replies.push(proposed.reply);
+    }
+    let wanted: Vec<Reply> = (0..100).flat_map(|_| [Reply::Done, Reply::Unchanged]).collect();
+    assert_eq!(replies, wanted);
+    assert_eq!(node.with_kitchen(|kitchen| kitchen.meta().held_zones.len()), 101, "and so did who gave up");
     cluster.stop_all().await;
 }
 
