@@ -150,7 +150,7 @@ pub struct RaftConfig {
 
 impl Default for RaftConfig {
     fn default() -> Self {
-        let (snapshot_every, log_keep) = (20_000, 5_000);
+        let (snapshot_every, log_keep) = (100_000, 5_000);
         Self { heartbeat_ms: 50, election_min_ms: 150, election_max_ms: 300, snapshot_every, log_keep }
     }
 }

@@ -91,7 +91,7 @@ fn timing(config: &Config, faults: &mut Vec<Error>) {
         faults.push(Error::Value(rule.to_owned()));
     }
     if raft.snapshot_every == 0 {
-        faults.push(Error::Value("raft.snapshot_every is 0: use the default, 20000".to_owned()));
+        faults.push(Error::Value("raft.snapshot_every is 0: use the default, 100000".to_owned()));
     }
 }
 

@@ -66,7 +66,7 @@ impl Options {
             heartbeat_ms: 50,
             election_min_ms: 150,
             election_max_ms: 300,
-            snapshot_every: 20_000,
+            snapshot_every: 100_000,
             log_keep: 5_000,
             propose_limit: Duration::from_secs(3),
             snapshot_bytes_max: 8 << 30,
