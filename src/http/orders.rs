@@ -180,7 +180,7 @@ impl Api {
 
     /// A full disk would end this replica in the middle of what it has promised already. An order that is known gets its answer again.
     fn refuse_without_room(&self, id: &OrderId) -> Result<(), Problem> {
-        let space = self.node().space();
+        let space = self.node().space_for_an_order();
         let is_known = || self.node().with_kitchen(|kitchen| kitchen.order(id).is_some());
         if !space.is_low() || is_known() || self.archived(id)?.is_some() {
             return Ok(());

@@ -60,7 +60,7 @@ pub(super) struct Inner {
     has_more: Notify,
     sleep: SleepGuard,
     group: Arc<Group>,
-    space: space::LastAsked,
+    space: space::LastTold,
     fatal: Fatal,
 }
 
@@ -104,7 +104,7 @@ impl RaftNode {
             has_more: Notify::new(),
             sleep,
             group: Arc::default(),
-            space: space::LastAsked::default(),
+            space: space::LastTold::default(),
             fatal,
         };
         let inner = Arc::new(inner);
@@ -282,7 +282,7 @@ impl RaftNode {
         &self.0.group
     }
 
-    pub(super) fn space_asked(&self) -> &space::LastAsked {
+    pub(super) fn space_told(&self) -> &space::LastTold {
         &self.0.space
     }
 

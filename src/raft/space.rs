@@ -11,27 +11,12 @@ use super::node::{Inner, RaftNode};
 /// How often a change is looked for, to be logged.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// Asked anew after so long: thousands of orders a second need not ask each, and in so short a time nobody fills what must be left free.
-const KNOWN_FOR: Duration = Duration::from_millis(50);
+/// An order that comes so soon behind one that had room has it too: thousands a second need not ask each.
+const KNOWN_FOR: Duration = Duration::from_millis(2);
 
-/// What was asked last, and when.
+/// What the last order that asked was told, and when.
 #[derive(Debug, Default)]
-pub(super) struct LastAsked(Mutex<Option<(Instant, Option<u64>)>>);
-
-impl LastAsked {
-    /// The answer of a moment ago, or else a new one.
-    fn or_ask(&self, ask: impl FnOnce() -> Option<u64>) -> Option<u64> {
-        let mut last = self.0.lock().expect("nothing panics while it holds this lock");
-        match *last {
-            Some((at, told)) if at.elapsed() < KNOWN_FOR => told,
-            _ => {
-                let told = ask();
-                *last = Some((Instant::now(), told));
-                told
-            }
-        }
-    }
-}
+pub(super) struct LastTold(Mutex<Option<(Instant, Space)>>);
 
 /// Room on the disk, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,12 +35,19 @@ impl Space {
 }
 
 impl RaftNode {
-    /// The room that is left now, or was a moment ago.
+    /// The room that is left for one more order: now, or a moment ago when another one came.
+    pub fn space_for_an_order(&self) -> Space {
+        let mut last = self.space_told().0.lock().expect("nothing panics while it holds this lock");
+        match *last {
+            Some((at, told)) if !told.is_low() && at.elapsed() < KNOWN_FOR => told,
+            _ => last.insert((Instant::now(), self.space())).1,
+        }
+    }
+
+    /// The room that is left now.
     pub fn space(&self) -> Space {
-        let free_bytes = self.space_asked().or_ask(|| {
-            let told = rustix::fs::statvfs(&self.options().data_dir);
-            told.ok().map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize))
-        });
+        let told = rustix::fs::statvfs(&self.options().data_dir);
+        let free_bytes = told.ok().map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize));
         Space { free_bytes, free_min_bytes: self.options().free_min_bytes }
     }
 }
