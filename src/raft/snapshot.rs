@@ -11,7 +11,7 @@ use std::sync::mpsc::{Sender, channel};
 
 use openraft::RaftSnapshotBuilder;
 use openraft::alias::SnapshotOf;
-use rocksdb::{IteratorMode, SnapshotWithThreadMode};
+use rocksdb::{IteratorMode, ReadOptions, SnapshotWithThreadMode};
 use tokio::sync::oneshot;
 
 use crate::kitchen::{Rules, rows};
@@ -120,7 +120,10 @@ pub(crate) fn write<W: Write>(store: &Store, view: &View<'_>, cluster: &str, to:
     let (meta, rules) = (meta(store, view)?, rules(store, view)?);
     let mut writer = SnapshotWriter::new(to, cluster, &meta, rules)?;
     for (part, family) in [(Part::State, STATE), (Part::Archive, ARCHIVE)] {
-        for row in view.iterator_cf(store.cf(family), IteratorMode::Start) {
+        // What is read once for the snapshot must not push out what every order looks for.
+        let mut options = ReadOptions::default();
+        options.fill_cache(false);
+        for row in view.iterator_cf_opt(store.cf(family), options, IteratorMode::Start) {
             let (key, value) = row.map_err(io::Error::other)?;
             writer.row(part, &key, &value)?;
         }
