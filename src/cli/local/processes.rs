@@ -149,16 +149,6 @@ pub fn use_program(program: PathBuf) {
     let _ = PROGRAM.set(program);
 }
 
-/// What tokio's runtimes read for the number of their threads.
-const WORKERS: &str = "TOKIO_WORKER_THREADS";
-
-/// What a replica's environment needs beside ours. Three of them share this machine: with a thread for every core each, they would mostly wake
-/// each other.
-pub fn workers() -> Vec<(&'static str, String)> {
-    let each = std::thread::available_parallelism().map_or(1, |cores| cores.get() / 3).max(1);
-    if std::env::var_os(WORKERS).is_none() { vec![(WORKERS, each.to_string())] } else { Vec::new() }
-}
-
 fn controller(config: &Path, log: &Path) -> Result<Child> {
     spawn(&["controller".to_owned(), "--config".to_owned(), config.to_string_lossy().into_owned()], log)
 }
@@ -177,7 +167,7 @@ pub(super) fn spawn_with(args: &[String], log: &Path, environment: &[(&str, &str
     let open = || std::fs::OpenOptions::new().create(true).append(true).open(log);
     let log_file = || open().with_context(|| format!("log {}", log.display()));
     let mut command = Command::new(program);
-    command.envs(workers()).envs(environment.iter().copied());
+    command.envs(environment.iter().copied());
     command.args(args).stdin(Stdio::null()).stdout(log_file()?).stderr(log_file()?).kill_on_drop(true);
     command.spawn().with_context(|| format!("start brigade {}", args[0]))
 }

@@ -52,7 +52,7 @@ fn start(dir: &Path, addresses: &[SocketAddr]) -> Result<Vec<Child>> {
         let data = dir.join(format!("node{n}"));
         let (number, listen, data) = (n.to_string(), addresses[2 + n].to_string(), data.to_string_lossy());
         let args = ["bench-bare", "--node", &number, "--peers", &peers, "--listen", &listen, "--data-dir", &data];
-        process::start(&program, args, &crate::cli::local::processes::workers(), &dir.join(format!("node{n}.log")))
+        process::start(&program, args, &[], &dir.join(format!("node{n}.log")))
     };
     (1..=3).map(run).collect()
 }
