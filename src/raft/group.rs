@@ -20,7 +20,11 @@ pub(super) type Written = Result<WriteResponse<Types>, RaftError<Types, ClientWr
 
 /// Proposals that are not handed to openraft yet, each with who waits for it.
 #[derive(Default)]
-pub(super) struct Group(Mutex<Vec<(Proposal, oneshot::Sender<Written>)>>);
+pub(super) struct Group {
+    waiting: Mutex<Vec<(Proposal, oneshot::Sender<Written>)>>,
+    /// Held from when a group is taken until openraft has it: the next one, of another thread, must not overtake it.
+    hand_over: tokio::sync::Mutex<()>,
+}
 
 impl Group {
     /// Puts an entry into the log, and waits until it is applied here.
@@ -34,22 +38,24 @@ impl Group {
 
     /// True for the first of a group, who sees to it that it is sent.
     fn join(&self, proposal: Proposal, done: oneshot::Sender<Written>) -> bool {
-        let mut waiting = self.0.lock().expect("nothing panics while it holds this lock");
+        let mut waiting = self.waiting.lock().expect("nothing panics while it holds this lock");
         waiting.push((proposal, done));
         waiting.len() == 1
     }
 
     fn take(&self) -> Vec<(Proposal, oneshot::Sender<Written>)> {
-        std::mem::take(&mut *self.0.lock().expect("nothing panics while it holds this lock"))
+        std::mem::take(&mut *self.waiting.lock().expect("nothing panics while it holds this lock"))
     }
 }
 
 /// Hands the group over once all who are ready have joined it, and tells everybody what became of his proposal.
 async fn send(group: Arc<Group>, raft: Raft) {
     tokio::task::yield_now().await;
+    let in_turn = group.hand_over.lock().await;
     let (proposals, waiting): (Vec<_>, Vec<_>) = group.take().into_iter().unzip();
     // On an error everybody's channel is dropped, which says that openraft has stopped.
     let Ok(mut written) = raft.client_write_many(proposals).await else { return };
+    drop(in_turn);
     for done in waiting {
         let Some(written) = written.next().await else { return };
         // Who gave up has gone.
