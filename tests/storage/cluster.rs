@@ -56,8 +56,6 @@ async fn of_many_who_propose_at_once_each_is_told_of_his_own() {
     let mut cluster = Cluster::start(1, |_| ()).await;
     let node = cluster.node(1).clone();
     let hold = |zone: usize| Command::HoldZone { zone: format!("zone-{zone}"), held: true, actor: "ann".to_owned() };
-    // Asked once, and not again: nobody waits for it.
-    drop(node.propose(hold(1_000), None).now_or_never());
     let twice = (0..200).map(|n| node.propose(hold(n / 2), None));
     let answered = futures::future::join_all(twice).await.into_iter().map(|proposed| proposed.unwrap());
     let (mut last, mut replies) = (0, Vec::new());
@@ -68,7 +66,21 @@ async fn of_many_who_propose_at_once_each_is_told_of_his_own() {
     }
     let wanted: Vec<Reply> = (0..100).flat_map(|_| [Reply::Done, Reply::Unchanged]).collect();
     assert_eq!(replies, wanted);
-    assert_eq!(node.with_kitchen(|kitchen| kitchen.meta().held_zones.len()), 101, "and so did who gave up");
+    assert_eq!(node.with_kitchen(|kitchen| kitchen.meta().held_zones.len()), 100);
+    cluster.stop_all().await;
+}
+
+/// On one thread: nothing goes on while it is asked.
+#[tokio::test]
+async fn the_entry_of_who_gave_up_waiting_is_in_the_log_and_the_next_one_is_told_of_his_own() {
+    let mut cluster = Cluster::start(1, |_| ()).await;
+    let node = cluster.node(1).clone();
+    let hold = |zone: &str| Command::HoldZone { zone: zone.to_owned(), held: true, actor: "ann".to_owned() };
+    let gave_up = node.propose(hold("zone-1"), None).now_or_never();
+    assert!(gave_up.is_none(), "nobody waits for it any more");
+    let told = futures::future::join(node.propose(hold("zone-1"), None), node.propose(hold("zone-2"), None)).await;
+    assert_eq!((told.0.unwrap().reply, told.1.unwrap().reply), (Reply::Unchanged, Reply::Done));
+    assert_eq!(node.with_kitchen(|kitchen| kitchen.meta().held_zones.len()), 2, "and so did who gave up");
     cluster.stop_all().await;
 }
 
